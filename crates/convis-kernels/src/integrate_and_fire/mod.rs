@@ -1,0 +1,226 @@
+//! Spikes of leaky integrate-and-fire neurons, one per pixel.
+//!
+//! # Equation
+//! Continuous: `dV/dt = I − g·V + η`, a spike where V reaches 1, then V = 0 for a refractory period
+//! `R = max(μ + s·ξ, 0)` drawn anew at every spike (ξ normal). η is white noise that makes the standard deviation
+//! of an unlimited V equal to σ.
+//!
+//! **Exact** (the default): current and noise are constant within a step of length d and the equation is solved,
+//! not stepped:
+//! ```text
+//! J    = I + σ·√(2g/d)·ξ            one normal ξ per neuron and step
+//! E    = J/g
+//! V(t) = E + (V₀ − E)·e^{−g·t}
+//! t*   = ln((E − V₀)/(E − 1))/g     time of the spike, where E > 1 and V(t) reaches 1 within the step
+//! ```
+//! Spike times are exact, refractory periods end anywhere within a step, and several spikes fit into one step
+//! (at most 255).
+//!
+//! **Euler**: the grid of the 2018 toolbox, at most one spike per step, refractory time counted in whole steps:
+//! ```text
+//! V ← V + d·(I − g·V) + σ·√(2·g·d)·ξ
+//! r ← r − 1;  V ← 0 where r ≥ ½
+//! spike where V > 1;  there  r ← R/d, V ← 0
+//! r ← max(r, 0)
+//! ```
+//!
+//! # Shapes
+//! Input I: a movie in Hz. Output: spikes per step (0 or 1 wherever R ≥ d), a movie of bytes, and, if asked for,
+//! the list of spikes with their exact times. State: V and r, the remaining refractory time in steps.
+//!
+//! # Parameters
+//! | symbol | name | unit |
+//! |---|---|---|
+//! | g | [`Neuron::leak_hz`] > 0 | Hz |
+//! | σ | [`Neuron::noise_sigma`] ≥ 0 | – (threshold 1) |
+//! | μ | [`Neuron::refractory_mean_s`] ≥ 0 | s |
+//! | s | [`Neuron::refractory_sd_s`] ≥ 0 | s |
+//! | d | [`Neuron::step_s`] > 0 | s |
+//!
+//! Spikes carry no gradient.
+//!
+//! # Source
+//! Wohrer & Kornprobst 2009 (J. Comput. Neurosci. 26:219), ganglion-cell spike generation. The noise current has
+//! the factor √2 that makes σ the standard deviation of V, which the 2018 toolbox lacked.
+
+mod euler;
+mod exact;
+mod reference;
+
+use crate::random::Key;
+use crate::tiles::{split, split_state, tiles};
+use crate::{Real, Signal, parallel};
+
+pub use reference::integrate_and_fire as reference;
+
+/// How the membrane equation is advanced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Integration {
+    /// Closed form within a step: exact spike times.
+    #[default]
+    Exact,
+    /// One Euler step per frame, as the 2018 toolbox did.
+    Euler,
+}
+
+/// Constants of a population of neurons.
+#[derive(Clone, Copy, Debug)]
+pub struct Neuron {
+    /// Leak conductance g, Hz.
+    pub leak_hz: f64,
+    /// Standard deviation σ of the unlimited membrane potential.
+    pub noise_sigma: f64,
+    /// Mean μ of the refractory period, s.
+    pub refractory_mean_s: f64,
+    /// Standard deviation of the refractory period, s.
+    pub refractory_sd_s: f64,
+    /// Time d that passes in one step, s.
+    pub step_s: f64,
+}
+
+/// Which noise a chunk draws.
+#[derive(Clone, Copy, Debug)]
+pub struct Noise {
+    /// The stream.
+    pub key: Key,
+    /// Number of the chunk's first step.
+    pub first_step: u64,
+}
+
+/// One spike.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spike {
+    /// Step in which it falls, counted from the first step of the model.
+    pub step: u64,
+    /// Time since the beginning of that step, s.
+    pub offset_s: f64,
+    /// Plane: batch × channels + channel.
+    pub plane: u32,
+    /// Pixel of the plane: row × width + column.
+    pub pixel: u32,
+}
+
+/// State of a population, one number per plane and pixel.
+#[derive(Debug)]
+pub struct Membrane<'a, T> {
+    /// Membrane potential V.
+    pub potential: &'a mut [T],
+    /// Remaining refractory time, in steps.
+    pub refractory: &'a mut [T],
+}
+
+/// Advances a population by the steps of `current`: see the [module](self) for the equation.
+///
+/// `spikes` receives the number of spikes of each step; `events`, where given, the spikes in order of step, plane and
+/// pixel. The state is advanced in place.
+///
+/// ```
+/// use convis_kernels::Signal;
+/// use convis_kernels::integrate_and_fire::*;
+/// use convis_kernels::random::Key;
+///
+/// // A constant current of 100 Hz, leak 50 Hz, no noise, no refractory period: intervals of ln 2 / 50 s.
+/// let signal = Signal { planes: 1, frames: 1000, height: 1, width: 1 };
+/// let neuron = Neuron { leak_hz: 50.0, noise_sigma: 0.0, refractory_mean_s: 0.0, refractory_sd_s: 0.0, step_s: 0.001 };
+/// let noise = Noise { key: Key::new(0, 0, "", 0), first_step: 0 };
+/// let (mut v, mut r, mut spikes, mut events) = ([0.0f64], [0.0], vec![0; 1000], vec![]);
+/// let membrane = Membrane { potential: &mut v, refractory: &mut r };
+/// integrate_and_fire(signal, Integration::Exact, &neuron, noise, &vec![100.0; 1000], membrane, &mut spikes, Some(&mut events));
+/// let second = &events[1];
+/// let time = second.step as f64 * 0.001 + second.offset_s;
+/// assert!((time - 2.0 * 2.0f64.ln() / 50.0).abs() < 1e-12);
+/// ```
+///
+/// # Panics
+/// If a slice does not have the sizes of `signal`.
+pub fn integrate_and_fire<T: Real>(
+    signal: Signal,
+    integration: Integration,
+    neuron: &Neuron,
+    noise: Noise,
+    current: &[T],
+    membrane: Membrane<'_, T>,
+    spikes: &mut [u8],
+    events: Option<&mut Vec<Spike>>,
+) {
+    assert_eq!(current.len(), signal.len(), "length of the current");
+    let items: Vec<_> = tiles(&signal)
+        .into_iter()
+        .zip(split(spikes, &signal))
+        .zip(
+            split_state(membrane.potential, &signal)
+                .into_iter()
+                .zip(split_state(membrane.refractory, &signal)),
+        )
+        .collect();
+    let wanted = events.is_some();
+    let found = parallel::map(items, signal.len() * 8, |((tile, mut spikes), (mut v, mut r))| {
+        let mut events = wanted.then(Vec::new);
+        let (v, r) = (v.frame(0), r.frame(0));
+        for t in 0..signal.frames {
+            let step = Step {
+                plane: tile.plane,
+                first_pixel: tile.pixels.start,
+                key: noise.key,
+                step: noise.first_step + t as u64,
+            };
+            let current = &current[signal.at(tile.plane, t, &tile.pixels)];
+            let spikes = spikes.frame(t);
+            match integration {
+                Integration::Exact => exact::step(neuron, step, current, v, r, spikes, events.as_mut()),
+                Integration::Euler => euler::step(neuron, step, current, v, r, spikes, events.as_mut()),
+            }
+        }
+        events.unwrap_or_default()
+    });
+    if let Some(events) = events {
+        merge(noise.first_step, signal.frames, found, events);
+    }
+}
+
+/// Where and when a row of neurons is.
+#[derive(Clone, Copy)]
+struct Step {
+    plane: usize,
+    first_pixel: usize,
+    key: Key,
+    step: u64,
+}
+
+impl Step {
+    fn spike(&self, i: usize, offset_s: f64) -> Spike {
+        let pixel = (self.first_pixel + i) as u32;
+        Spike { step: self.step, offset_s, plane: self.plane as u32, pixel }
+    }
+}
+
+/// Joins the spikes of all tiles, each in order of steps, into one list in order of steps.
+fn merge(first_step: u64, frames: usize, found: Vec<Vec<Spike>>, events: &mut Vec<Spike>) {
+    events.reserve(found.iter().map(Vec::len).sum());
+    let mut rest: Vec<_> = found.iter().filter(|list| !list.is_empty()).map(Vec::as_slice).collect();
+    for step in first_step..first_step + frames as u64 {
+        for list in &mut rest {
+            let n = list.iter().take_while(|spike| spike.step == step).count();
+            events.extend_from_slice(&list[..n]);
+            *list = &list[n..];
+        }
+    }
+}
+
+/// Amplitude of the noise current that is constant within a step: σ·√(2g/d).
+fn noise_current(neuron: &Neuron) -> f64 {
+    neuron.noise_sigma * (2.0 * neuron.leak_hz / neuron.step_s).sqrt()
+}
+
+/// A refractory period in seconds; `count` spikes of this neuron came before in the same step.
+fn refractory_s(neuron: &Neuron, step: Step, i: usize, count: u32) -> f64 {
+    if neuron.refractory_sd_s == 0.0 {
+        return neuron.refractory_mean_s;
+    }
+    let purpose = crate::random::Use::Refractory as u32 + count;
+    let xi = crate::random::normal::normal(step.key, step.plane, step.first_pixel + i, purpose, step.step);
+    (neuron.refractory_mean_s + neuron.refractory_sd_s * f64::from(xi)).max(0.0)
+}
+
+#[cfg(test)]
+mod tests;

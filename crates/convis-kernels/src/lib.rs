@@ -1,0 +1,47 @@
+//! The vision kernels of convis, on plain slices.
+//!
+//! One folder is one operation. Each folder states its equation once (`mod.rs`), follows it line by line in
+//! double precision (`reference.rs`), computes it fast (`forward.rs`) and differentiates it (`adjoint.rs`).
+//! Kernels know nothing of tensors, layers or files.
+//!
+//! | operation | computes |
+//! |---|---|
+//! | [`separable_blur`] | Gaussian blur of every frame, unit sum, replicated border |
+//! | [`low_pass`] | cascade of exponential low-pass filters in time |
+//! | [`transient`] | the signal minus a weighted exponential low-pass of it |
+//! | [`weighted_difference`] | centre minus weighted surround |
+//! | [`gain_control`] | membrane with a conductance that follows recent contrast |
+//! | [`ganglion_current`] | static nonlinearity of the ganglion-cell input |
+//! | [`integrate_and_fire`] | spikes of leaky integrate-and-fire neurons |
+//!
+//! Around them: [`Signal`] (the sizes of a movie), [`Operation`] (what every differentiable operation offers),
+//! [`simd`] (run-time choice of the vector width), [`parallel`] (threads that never change a bit) and [`random`]
+//! (counter-based noise).
+//!
+//! # Same bits everywhere
+//!
+//! No kernel contracts a multiplication and an addition into one rounding, no sum depends on the number of
+//! threads, and no result depends on where a movie was cut into chunks. Every vector width therefore gives the
+//! same bits.
+
+pub mod gain_control;
+pub mod ganglion_current;
+pub mod integrate_and_fire;
+pub mod low_pass;
+pub mod operation;
+pub mod parallel;
+pub mod random;
+mod real;
+pub mod separable_blur;
+mod signal;
+pub mod simd;
+mod tiles;
+pub mod transient;
+pub mod weighted_difference;
+
+#[cfg(test)]
+mod conformance;
+
+pub use operation::{Gradients, Operation};
+pub use real::Real;
+pub use signal::Signal;

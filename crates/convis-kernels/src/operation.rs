@@ -1,0 +1,80 @@
+//! What every differentiable operation offers.
+
+use crate::{Real, Signal};
+
+/// A causal operation on movies, with scalar parameters and a state that passes from chunk to chunk.
+///
+/// ```text
+/// (output, state after) = forward(parameters, inputs, state before)
+/// ```
+///
+/// Movies have the sizes of [`Operation::signal`]; state arrays hold one number per plane and pixel. Parameters
+/// are doubles in physical units whatever the type of the movie. Every slice that is written is overwritten
+/// whole: what it held before does not matter.
+pub trait Operation: Clone + Send + Sync + 'static {
+    /// What the operation is called in errors and reports.
+    const NAME: &'static str;
+
+    /// Names of the scalar parameters, in the order in which they are passed.
+    const PARAMETERS: &'static [&'static str];
+
+    /// Number of input movies.
+    const INPUTS: usize = 1;
+
+    /// The sizes it is set up for.
+    fn signal(&self) -> Signal;
+
+    /// The same operation for another number of frames.
+    #[must_use]
+    fn with_frames(&self, frames: usize) -> Self;
+
+    /// Number of state arrays. A state of zeros is the state before the first frame.
+    fn states(&self) -> usize {
+        0
+    }
+
+    /// The equation, line by line, in double precision: slow, obvious, and what [`Operation::forward`] must equal.
+    fn reference(
+        &self,
+        parameters: &[f64],
+        inputs: &[&[f64]],
+        state: &[&[f64]],
+        output: &mut [f64],
+        state_after: &mut [&mut [f64]],
+    );
+
+    /// Computes the output movie and the state after the last frame.
+    fn forward<T: Real>(
+        &self,
+        parameters: &[f64],
+        inputs: &[&[T]],
+        state: &[&[T]],
+        output: &mut [T],
+        state_after: &mut [&mut [T]],
+    );
+
+    /// The transposed derivative of [`Operation::forward`] at the given point.
+    ///
+    /// `output_gradient` and `state_gradient` hold ∂loss/∂(output, state after); `gradients` receives
+    /// ∂loss/∂(inputs, state before, parameters).
+    fn adjoint<T: Real>(
+        &self,
+        parameters: &[f64],
+        inputs: &[&[T]],
+        state: &[&[T]],
+        output_gradient: &[T],
+        state_gradient: &[&[T]],
+        gradients: Gradients<'_, T>,
+    );
+}
+
+/// Where an adjoint writes. Gradients of parameters are summed in double precision.
+#[derive(Debug)]
+pub struct Gradients<'a, T> {
+    /// One movie per input; `None` where the caller does not want it.
+    pub inputs: Vec<Option<&'a mut [T]>>,
+    /// One array per state.
+    pub state: Vec<&'a mut [T]>,
+    /// One number per parameter.
+    pub parameters: &'a mut [f64],
+}

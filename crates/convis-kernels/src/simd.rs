@@ -1,0 +1,140 @@
+//! Run-time choice of the processor's vector instructions.
+//!
+//! Kernels are ordinary loops. [`vectorized`] compiles the loops of its closure several times, once for each
+//! [`Level`], and runs the widest one that this processor has. As no level contracts operations, all give the
+//! same bits.
+//!
+//! The environment variable `CONVIS_SIMD` (`baseline`, `avx2`, `avx512`) forces a level that the processor has.
+#![allow(unsafe_code)] // calling a function compiled for more instructions than the build's baseline
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// A set of vector instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// What every processor of the architecture has: SSE2 on x86-64, NEON on aarch64.
+    Baseline,
+    /// AVX2 and FMA (x86-64-v3).
+    Avx2,
+    /// AVX-512 F, BW, DQ and VL (x86-64-v4).
+    Avx512,
+}
+
+impl Level {
+    /// The name that `CONVIS_SIMD` understands.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        }
+    }
+
+    /// The levels this processor has, narrowest first.
+    pub fn available() -> Vec<Self> {
+        let mut levels = vec![Self::Baseline];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                levels.push(Self::Avx2);
+                if is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+                {
+                    levels.push(Self::Avx512);
+                }
+            }
+        }
+        levels
+    }
+
+    const fn code(self) -> u8 {
+        self as u8 + 1
+    }
+}
+
+/// 0: not yet chosen; otherwise [`Level::code`].
+static CHOSEN: AtomicU8 = AtomicU8::new(0);
+
+/// The level in use.
+pub fn level() -> Level {
+    match CHOSEN.load(Ordering::Relaxed) {
+        1 => Level::Baseline,
+        2 => Level::Avx2,
+        3 => Level::Avx512,
+        _ => {
+            let available = Level::available();
+            let wanted = std::env::var("CONVIS_SIMD").ok();
+            let level = wanted
+                .and_then(|name| available.iter().copied().find(|level| level.name() == name))
+                .unwrap_or(available[available.len() - 1]);
+            CHOSEN.store(level.code(), Ordering::Relaxed);
+            level
+        }
+    }
+}
+
+/// Uses `level` from now on, in the whole process.
+///
+/// # Errors
+/// The name of the level, where this processor lacks it.
+pub fn force(level: Level) -> Result<(), &'static str> {
+    if !Level::available().contains(&level) {
+        return Err(level.name());
+    }
+    CHOSEN.store(level.code(), Ordering::Relaxed);
+    Ok(())
+}
+
+/// Runs `kernel` compiled for the level in use. Mark the closure `#[inline(always)]`, and everything it calls.
+#[inline(always)]
+pub fn vectorized<R>(kernel: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    match level() {
+        // SAFETY: `level` returns only levels that the processor was found to have.
+        Level::Avx512 => return unsafe { with_avx512(kernel) },
+        // SAFETY: as above.
+        Level::Avx2 => return unsafe { with_avx2(kernel) },
+        Level::Baseline => {}
+    }
+    kernel()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2")]
+fn with_avx512<R>(kernel: impl FnOnce() -> R) -> R {
+    kernel()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn with_avx2<R>(kernel: impl FnOnce() -> R) -> R {
+    kernel()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_available_level_can_be_forced_and_a_missing_one_is_refused() {
+        let _turn = crate::conformance::SIMD_LEVEL.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let before = level();
+        for level_ in Level::available() {
+            force(level_).unwrap();
+            assert_eq!(level(), level_);
+            assert_eq!(
+                vectorized(
+                    #[inline(always)]
+                    || 6 * 7
+                ),
+                42
+            );
+        }
+        for missing in [Level::Baseline, Level::Avx2, Level::Avx512] {
+            assert_eq!(force(missing).is_ok(), Level::available().contains(&missing));
+        }
+        force(before).unwrap();
+    }
+}

@@ -1,0 +1,126 @@
+//! Cutting movies into tiles that threads may write at the same time.
+//!
+//! A tile is a range of pixels of one plane, through all frames: the unit of work of everything that runs along
+//! time. How a movie is cut depends on its sizes alone, never on the number of threads, so that sums over tiles
+//! are the same on every machine.
+#![allow(unsafe_code)] // disjoint strided parts of one slice cannot be expressed with `chunks_mut`
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use crate::Signal;
+
+/// A range of pixels of one plane.
+#[derive(Clone, Debug)]
+pub(crate) struct Tile {
+    pub plane: usize,
+    pub pixels: Range<usize>,
+}
+
+impl Tile {
+    pub fn len(&self) -> usize {
+        self.pixels.len()
+    }
+}
+
+/// Pixels of a tile: a multiple of 64, large enough for streams, small enough to share between threads.
+fn tile_pixels(signal: &Signal) -> usize {
+    if signal.pixels() >= 16_384 { 1024 } else { 256 }
+}
+
+/// The tiles of a signal, in order.
+pub(crate) fn tiles(signal: &Signal) -> Vec<Tile> {
+    let step = tile_pixels(signal);
+    let mut all = Vec::with_capacity(signal.planes * signal.pixels().div_ceil(step));
+    for plane in 0..signal.planes {
+        let mut start = 0;
+        while start < signal.pixels() {
+            let end = (start + step).min(signal.pixels());
+            all.push(Tile { plane, pixels: start..end });
+            start = end;
+        }
+    }
+    all
+}
+
+/// The part of a movie that belongs to one tile, writable.
+pub(crate) struct TileMut<'a, T> {
+    first: *mut T,
+    frames: usize,
+    stride: usize,
+    len: usize,
+    _movie: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: a `TileMut` is an exclusive borrow of its part of the slice; parts do not overlap.
+unsafe impl<T: Send> Send for TileMut<'_, T> {}
+
+impl<T> TileMut<'_, T> {
+    /// The tile's pixels in frame `frame`.
+    #[inline(always)]
+    pub fn frame(&mut self, frame: usize) -> &mut [T] {
+        assert!(frame < self.frames);
+        // SAFETY: `split` made sure that `frames` rows of `len` numbers, `stride` apart, lie in the slice that
+        // this value borrows exclusively.
+        unsafe { std::slice::from_raw_parts_mut(self.first.add(frame * self.stride), self.len) }
+    }
+}
+
+/// Cuts a movie (or, with `signal.frames == 1`, a state array) into its [`tiles`].
+pub(crate) fn split<'a, T>(movie: &'a mut [T], signal: &Signal) -> Vec<TileMut<'a, T>> {
+    assert_eq!(movie.len(), signal.len(), "length of a movie");
+    let first = movie.as_mut_ptr();
+    tiles(signal)
+        .into_iter()
+        .map(|tile| TileMut {
+            // SAFETY: the start of a tile lies inside the movie, whose length was checked above; where a movie
+            // has no frames, the offset is at most its (zero) length.
+            first: unsafe {
+                first.add(if signal.frames == 0 { 0 } else { signal.at(tile.plane, 0, &tile.pixels).start })
+            },
+            frames: signal.frames,
+            stride: signal.pixels(),
+            len: tile.len(),
+            _movie: PhantomData,
+        })
+        .collect()
+}
+
+/// Cuts a state array into the tiles of its signal.
+pub(crate) fn split_state<'a, T>(state: &'a mut [T], signal: &Signal) -> Vec<TileMut<'a, T>> {
+    split(state, &signal.with_frames(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_cover_every_number_once() {
+        for (planes, frames, height, width) in [(1, 3, 7, 9), (2, 2, 40, 41), (3, 1, 130, 131), (1, 0, 5, 5)]
+        {
+            let signal = Signal { planes, frames, height, width };
+            let mut movie = vec![0u32; signal.len()];
+            for tile in &mut split(&mut movie, &signal) {
+                for t in 0..frames {
+                    for x in tile.frame(t) {
+                        *x += 1;
+                    }
+                }
+            }
+            assert!(movie.iter().all(|&x| x == 1), "{signal:?}");
+        }
+    }
+
+    #[test]
+    fn a_tile_lies_where_the_signal_says() {
+        let signal = Signal { planes: 2, frames: 3, height: 20, width: 30 };
+        let mut movie: Vec<usize> = (0..signal.len()).collect();
+        let want = movie.clone();
+        for (tile, mut part) in tiles(&signal).iter().zip(split(&mut movie, &signal)) {
+            for t in 0..3 {
+                assert_eq!(part.frame(t), &want[signal.at(tile.plane, t, &tile.pixels)]);
+            }
+        }
+    }
+}
