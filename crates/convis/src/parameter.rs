@@ -1,0 +1,212 @@
+//! Parameters: a value with a name, a unit, a meaning and a gradient.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::tensor::{Leaf, Scalar};
+use crate::{Error, Result, Tensor};
+
+/// Which values make sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// Any finite number.
+    Any,
+    /// Numbers above zero.
+    Positive,
+    /// Zero and above.
+    NonNegative,
+    /// Whole numbers from zero.
+    Count,
+}
+
+impl Range {
+    fn check(self, name: &str, value: f64) -> Result<()> {
+        let (fits, expected) = match self {
+            Self::Any => (true, "a finite number"),
+            Self::Positive => (value > 0.0, "a number above 0"),
+            Self::NonNegative => (value >= 0.0, "0 or a number above"),
+            Self::Count => (value >= 0.0 && value.fract() == 0.0, "a whole number from 0"),
+        };
+        if fits && value.is_finite() { Ok(()) } else { Err(Error::argument(name, expected, value)) }
+    }
+}
+
+/// What is known about a parameter before it has a value.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// Its name within the layer.
+    pub name: &'static str,
+    /// Its unit, e.g. `"s"`, `"deg"`, `"Hz"`; empty for a pure number.
+    pub unit: &'static str,
+    /// What it does, in a sentence or two.
+    pub doc: &'static str,
+    /// Its value unless set.
+    pub default: f64,
+    /// Values that make sense.
+    pub range: Range,
+    /// Whether results have a derivative with respect to it.
+    pub differentiable: bool,
+}
+
+/// A named value shared by a layer and whoever sets it; clones are the same parameter.
+///
+/// ```
+/// use convis::parameter::{Parameter, Range, Spec};
+/// let tau = Parameter::new(Spec {
+///     name: "tau",
+///     unit: "s",
+///     doc: "Time constant.",
+///     default: 0.01,
+///     range: Range::Positive,
+///     differentiable: true,
+/// });
+/// tau.set(0.02)?;
+/// assert_eq!(tau.scalar(), 0.02);
+/// assert_eq!(tau.set(-1.0).unwrap_err().to_string(), "tau: expected a number above 0, got -1");
+/// # Ok::<(), convis::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Parameter(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    spec: Spec,
+    value: RwLock<(Vec<f64>, Vec<usize>)>,
+    requires_grad: AtomicBool,
+    leaf: Leaf,
+}
+
+impl Parameter {
+    /// A scalar parameter with its default value.
+    pub fn new(spec: Spec) -> Self {
+        Self(Arc::new(Inner {
+            spec,
+            value: RwLock::new((vec![spec.default], vec![1])),
+            requires_grad: AtomicBool::new(spec.differentiable),
+            leaf: Leaf::default(),
+        }))
+    }
+
+    /// What is known about it.
+    pub fn spec(&self) -> &Spec {
+        &self.0.spec
+    }
+
+    /// Its name within the layer.
+    pub fn name(&self) -> &'static str {
+        self.0.spec.name
+    }
+
+    /// Whether two handles are one parameter.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Its value, of a scalar parameter.
+    pub fn scalar(&self) -> f64 {
+        self.0.value.read().unwrap_or_else(PoisonError::into_inner).0[0]
+    }
+
+    /// Its numbers and their shape.
+    pub fn value(&self) -> (Vec<f64>, Vec<usize>) {
+        self.0.value.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets a scalar parameter.
+    ///
+    /// # Errors
+    /// If the value is not finite or outside the parameter's range, or the parameter is no scalar. The old value
+    /// stays.
+    pub fn set(&self, value: f64) -> Result<()> {
+        self.set_value(vec![value], &[1])
+    }
+
+    /// Sets all numbers of a parameter.
+    ///
+    /// # Errors
+    /// If the shape differs, or a value is not finite or outside the parameter's range. The old value stays.
+    pub fn set_value(&self, value: Vec<f64>, shape: &[usize]) -> Result<()> {
+        let mut now = self.0.value.write().unwrap_or_else(PoisonError::into_inner);
+        if now.0.len() != value.len() {
+            let expected = format!("{} (shape {:?})", counted(now.0.len()), now.1);
+            return Err(Error::argument(self.name(), expected, format!("{} (shape {shape:?})", value.len())));
+        }
+        for &x in &value {
+            self.0.spec.range.check(self.name(), x)?;
+        }
+        now.0 = value;
+        Ok(())
+    }
+
+    /// Checks a value without setting it.
+    ///
+    /// # Errors
+    /// As [`Parameter::set`].
+    pub fn check(&self, value: &[f64]) -> Result<()> {
+        value.iter().try_for_each(|&x| self.0.spec.range.check(self.name(), x))
+    }
+
+    /// Whether calls record what its gradient needs.
+    pub fn requires_grad(&self) -> bool {
+        self.0.requires_grad.load(Ordering::Relaxed)
+    }
+
+    /// Switches its gradient on or off.
+    ///
+    /// # Errors
+    /// If it is to be switched on and nothing depends smoothly on the parameter.
+    pub fn set_requires_grad(&self, on: bool) -> Result<()> {
+        if on && !self.0.spec.differentiable {
+            return Err(Error::argument(
+                format!("requires_grad of {}", self.name()),
+                "False: no derivative with respect to it exists",
+                "True",
+            ));
+        }
+        self.0.requires_grad.store(on, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The gradient that [`backward`](crate::tensor::backward) has summed up.
+    pub fn gradient(&self) -> Option<Tensor> {
+        self.0.leaf.gradient()
+    }
+
+    /// Forgets or replaces the gradient.
+    pub fn set_gradient(&self, gradient: Option<Tensor>) {
+        self.0.leaf.set_gradient(gradient);
+    }
+
+    /// Its value for an operation, with a source where a gradient is wanted.
+    pub(crate) fn traced(&self, gradients: bool) -> Scalar {
+        if gradients && self.requires_grad() {
+            Scalar::with_leaf(self.scalar(), &self.0.leaf)
+        } else {
+            Scalar::constant(self.scalar())
+        }
+    }
+}
+
+fn counted(n: usize) -> String {
+    if n == 1 { "one number".into() } else { format!("{n} numbers") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COUNT: Spec =
+        Spec { name: "n", unit: "", doc: "Order.", default: 0.0, range: Range::Count, differentiable: false };
+
+    #[test]
+    fn a_bad_value_leaves_the_old_one() {
+        let n = Parameter::new(COUNT);
+        n.set(2.0).unwrap();
+        for bad in [-1.0, 1.5, f64::NAN, f64::INFINITY] {
+            assert!(n.set(bad).is_err());
+        }
+        assert!(n.set_value(vec![1.0, 2.0], &[2]).is_err());
+        assert_eq!(n.scalar(), 2.0);
+        assert!(n.set_requires_grad(true).is_err());
+    }
+}

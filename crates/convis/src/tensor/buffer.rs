@@ -1,0 +1,211 @@
+//! Memory of tensors: shared, sliced without copying, and used again.
+
+#![allow(unsafe_code)] // one kind of buffer borrows memory of another owner
+
+use std::any::Any;
+use std::ops::{Deref, Range};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use convis_kernels::Real;
+
+/// A number a tensor can hold.
+pub trait Element: Copy + Default + PartialEq + std::fmt::Debug + Send + Sync + 'static {
+    /// Whether the number is neither infinite nor NaN.
+    fn is_finite(self) -> bool;
+    #[doc(hidden)]
+    fn spare() -> &'static Spare<Self>;
+}
+
+macro_rules! element {
+    ($type:ty, $finite:expr) => {
+        impl Element for $type {
+            fn is_finite(self) -> bool {
+                $finite(self)
+            }
+            fn spare() -> &'static Spare<Self> {
+                static SPARE: Spare<$type> = Spare(Mutex::new(Vec::new()));
+                &SPARE
+            }
+        }
+    };
+}
+element!(f32, f32::is_finite);
+element!(f64, f64::is_finite);
+element!(u8, |_| true);
+
+/// Buffers that are no longer used and wait for a tensor of their size.
+///
+/// A simulation asks for the same few sizes again and again. Fresh memory costs page faults, about as much as the
+/// computation itself.
+#[derive(Debug)]
+pub struct Spare<T>(Mutex<Vec<Vec<T>>>);
+
+/// Most buffers kept for later.
+const MOST_SPARE: usize = 48;
+/// Largest buffer kept for later, bytes.
+const LARGEST_SPARE: usize = 16 << 20;
+
+impl<T: Element> Spare<T> {
+    /// A buffer of this length; what it holds does not matter.
+    fn take(&self, len: usize) -> Vec<T> {
+        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match spare.iter().rposition(|buffer| buffer.len() == len) {
+            Some(i) => spare.swap_remove(i),
+            None => {
+                drop(spare);
+                vec![T::default(); len]
+            }
+        }
+    }
+
+    fn put(&self, buffer: Vec<T>) {
+        if buffer.is_empty() || size_of_val(&buffer[..]) > LARGEST_SPARE {
+            return;
+        }
+        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() >= MOST_SPARE {
+            spare.remove(0);
+        }
+        spare.push(buffer);
+    }
+}
+
+/// A buffer that goes to the spare ones when nobody uses it any more.
+#[derive(Debug)]
+struct Reused<T: Element>(Vec<T>);
+
+impl<T: Element> Drop for Reused<T> {
+    fn drop(&mut self) {
+        T::spare().put(std::mem::take(&mut self.0));
+    }
+}
+
+#[derive(Clone)]
+enum Memory<T: Element> {
+    Own(Arc<Reused<T>>),
+    Foreign { first: *const T, len: usize, owner: Arc<dyn Any + Send + Sync> },
+}
+
+// SAFETY: foreign memory is only read, and `Buffer::foreign` demands that nobody writes to it meanwhile.
+unsafe impl<T: Element> Send for Memory<T> {}
+// SAFETY: as above.
+unsafe impl<T: Element> Sync for Memory<T> {}
+
+/// A range of numbers in shared, unchanging memory.
+#[derive(Clone)]
+pub struct Buffer<T: Element> {
+    memory: Memory<T>,
+    range: Range<usize>,
+}
+
+impl<T: Element> Buffer<T> {
+    /// Borrows memory of another owner, which is kept alive.
+    ///
+    /// # Safety
+    /// The `len` numbers from `first` must stay valid and unchanged while `owner` lives.
+    pub unsafe fn foreign(first: *const T, len: usize, owner: Arc<dyn Any + Send + Sync>) -> Self {
+        Self { memory: Memory::Foreign { first, len, owner }, range: 0..len }
+    }
+
+    /// A buffer of `len` numbers that `fill` writes; it finds numbers of no meaning in it.
+    pub fn filled_by<R>(len: usize, fill: impl FnOnce(&mut [T]) -> R) -> (Self, R) {
+        let mut numbers = T::spare().take(len);
+        let result = fill(&mut numbers);
+        (numbers.into(), result)
+    }
+
+    /// A part, without copying.
+    ///
+    /// # Panics
+    /// If the range does not lie within the buffer.
+    #[must_use]
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        assert!(range.start <= range.end && range.end <= self.len());
+        let start = self.range.start;
+        Self { memory: self.memory.clone(), range: start + range.start..start + range.end }
+    }
+
+    /// A buffer with its own memory: itself, or a copy of borrowed memory.
+    #[must_use]
+    pub fn owned(&self) -> Self {
+        match self.memory {
+            Memory::Own(_) => self.clone(),
+            Memory::Foreign { .. } => self.to_vec().into(),
+        }
+    }
+
+    /// The owner of borrowed memory.
+    pub fn owner(&self) -> Option<&Arc<dyn Any + Send + Sync>> {
+        match &self.memory {
+            Memory::Own(_) => None,
+            Memory::Foreign { owner, .. } => Some(owner),
+        }
+    }
+}
+
+impl<T: Element> From<Vec<T>> for Buffer<T> {
+    fn from(numbers: Vec<T>) -> Self {
+        let range = 0..numbers.len();
+        Self { memory: Memory::Own(Arc::new(Reused(numbers))), range }
+    }
+}
+
+impl<T: Element> Deref for Buffer<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        let all = match &self.memory {
+            Memory::Own(numbers) => &numbers.0[..],
+            // SAFETY: `Buffer::foreign` demands valid memory while the owner lives, and the owner is held here.
+            Memory::Foreign { first, len, .. } => unsafe { std::slice::from_raw_parts(*first, *len) },
+        };
+        &all[self.range.clone()]
+    }
+}
+
+impl<T: Element> std::fmt::Debug for Buffer<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&self[..], f)
+    }
+}
+
+/// Numbers of another type.
+pub(crate) fn convert<A: Copy, T: Element>(from: &[A], f: impl Fn(A) -> T) -> Buffer<T> {
+    Buffer::filled_by(from.len(), |out| {
+        for (out, &x) in out.iter_mut().zip(from) {
+            *out = f(x);
+        }
+    })
+    .0
+}
+
+/// Zeros.
+pub(crate) fn zeros<T: Element + Real>(len: usize) -> Buffer<T> {
+    Buffer::filled_by(len, |out| out.fill(T::zero())).0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_share_memory_and_foreign_memory_is_copied_on_demand() {
+        let owner: Arc<dyn Any + Send + Sync> = Arc::new(vec![1.0f32, 2.0, 3.0]);
+        let numbers = owner.downcast_ref::<Vec<f32>>().unwrap();
+        // SAFETY: the vector is never changed and lives as long as its owner.
+        let buffer = unsafe { Buffer::foreign(numbers.as_ptr(), 3, owner.clone()) };
+        assert_eq!(&buffer.slice(1..3)[..], [2.0, 3.0]);
+        assert_eq!(buffer.slice(1..3).as_ptr(), &raw const numbers[1]);
+        assert_ne!(buffer.owned().as_ptr(), numbers.as_ptr());
+        assert_eq!(&buffer.owned().slice(2..3)[..], [3.0]);
+    }
+
+    #[test]
+    fn a_dropped_buffer_is_used_again() {
+        let first = Buffer::<f64>::from(vec![1.0; 12_345]);
+        let address = first.as_ptr() as usize;
+        drop(first);
+        let again = Buffer::<f64>::filled_by(12_345, |_| ()).0;
+        assert_eq!(again.as_ptr() as usize, address);
+    }
+}

@@ -1,0 +1,140 @@
+//! Running an [`Operation`] on tensors, and recording it.
+//!
+//! This is the only place where kernels meet tensors: any operation becomes differentiable here.
+
+use convis_kernels::{Gradients, Operation, Real};
+
+use super::buffer::{Buffer, Element};
+use super::{DType, Node, Numbers, Scalar, Source, Tensor};
+use crate::{Error, Result};
+
+/// Applies an operation; returns its output and the state after the last frame.
+///
+/// It is recorded where any parameter, input or state has a source.
+pub(crate) fn apply<O: Operation>(
+    operation: &O,
+    parameters: &[Scalar],
+    inputs: &[&Tensor],
+    state: &[Tensor],
+) -> Result<(Tensor, Vec<Tensor>)> {
+    match inputs[0].dtype() {
+        DType::F32 => apply_as::<f32, O>(operation, parameters, inputs, state),
+        DType::F64 => apply_as::<f64, O>(operation, parameters, inputs, state),
+        DType::U8 => {
+            let inputs: Vec<Tensor> = inputs.iter().map(|x| x.cast(DType::F32)).collect();
+            apply_as::<f32, O>(operation, parameters, &inputs.iter().collect::<Vec<_>>(), state)
+        }
+    }
+}
+
+fn apply_as<T: Numbers + Real, O: Operation>(
+    operation: &O,
+    parameters: &[Scalar],
+    inputs: &[&Tensor],
+    state: &[Tensor],
+) -> Result<(Tensor, Vec<Tensor>)> {
+    let values: Vec<f64> = parameters.iter().map(Scalar::value).collect();
+    let movies = numbers::<T>(inputs.iter().copied())?;
+    let before = numbers::<T>(state.iter())?;
+    let mut after: Vec<Vec<T>> = Vec::new();
+    let (output, ()) = Buffer::filled_by(operation.signal().len(), |output| {
+        after = before.iter().map(|x| vec![T::zero(); x.len()]).collect();
+        let mut after: Vec<&mut [T]> = after.iter_mut().map(Vec::as_mut_slice).collect();
+        operation.forward(&values, &movies, &before, output, &mut after);
+    });
+    let output = Tensor::from_buffer(output, inputs[0].shape())?;
+    let after: Vec<Tensor> =
+        after.into_iter().zip(state).map(|(x, s)| Tensor::from_vec(x, s.shape())).collect::<Result<_>>()?;
+
+    let sources: Vec<Option<Source>> = (inputs.iter().map(|x| x.source().cloned()))
+        .chain(state.iter().map(|x| x.source().cloned()))
+        .chain(parameters.iter().map(|x| x.source.clone()))
+        .collect();
+    if sources.iter().all(Option::is_none) {
+        return Ok((output, after));
+    }
+    let record = Record {
+        operation: operation.clone(),
+        values,
+        wanted: sources.iter().map(Option::is_some).collect(),
+        // What is kept must not change under us: borrowed memory is copied.
+        inputs: inputs.iter().map(|x| x.detach().owned()).collect(),
+        state: state.iter().map(|x| x.detach().owned()).collect(),
+    };
+    let node = Node::new(sources, 1 + after.len(), move |gradients| record.adjoint::<T>(gradients));
+    let source = |output| Some(Source::Node { node: node.clone(), output });
+    let after = after.into_iter().enumerate().map(|(s, x)| x.with_source(source(1 + s))).collect();
+    Ok((output.with_source(source(0)), after))
+}
+
+fn numbers<'a, T: Numbers>(tensors: impl Iterator<Item = &'a Tensor>) -> Result<Vec<&'a [T]>> {
+    tensors
+        .map(|x| {
+            x.numbers::<T>().ok_or_else(|| {
+                Error::Mismatch(format!(
+                    "{} and {} numbers in one operation: a model keeps the type it started with; call clear_state() \
+                     before feeding another type",
+                    T::DTYPE,
+                    x.dtype()
+                ))
+            })
+        })
+        .collect()
+}
+
+/// What the adjoint of one call needs.
+struct Record<O> {
+    operation: O,
+    values: Vec<f64>,
+    /// Which of inputs, states and parameters somebody wants the gradient of.
+    wanted: Vec<bool>,
+    inputs: Vec<Tensor>,
+    state: Vec<Tensor>,
+}
+
+impl<O: Operation> Record<O> {
+    fn adjoint<T: Numbers + Real>(&self, gradients: &[Option<Tensor>]) -> Result<Vec<Option<Tensor>>> {
+        let zero = |shape: &[usize]| Tensor::zeros(T::DTYPE, shape);
+        let output = gradients[0].clone().unwrap_or_else(|| zero(self.inputs[0].shape()));
+        let after: Vec<Tensor> = self
+            .state
+            .iter()
+            .zip(&gradients[1..])
+            .map(|(state, gradient)| gradient.clone().unwrap_or_else(|| zero(state.shape())))
+            .collect();
+        let mut by_input: Vec<Option<Vec<T>>> = self
+            .inputs
+            .iter()
+            .zip(&self.wanted)
+            .map(|(x, &wanted)| wanted.then(|| vec![T::zero(); x.len()]))
+            .collect();
+        let mut by_state: Vec<Vec<T>> = self.state.iter().map(|x| vec![T::zero(); x.len()]).collect();
+        let mut by_parameter = vec![0.0; self.values.len()];
+        self.operation.adjoint(
+            &self.values,
+            &numbers::<T>(self.inputs.iter())?,
+            &numbers::<T>(self.state.iter())?,
+            numbers::<T>(std::iter::once(&output))?[0],
+            &numbers::<T>(after.iter())?,
+            Gradients {
+                inputs: by_input.iter_mut().map(Option::as_deref_mut).collect(),
+                state: by_state.iter_mut().map(Vec::as_mut_slice).collect(),
+                parameters: &mut by_parameter,
+            },
+        );
+        fn tensor<T: Numbers + Element>(numbers: Vec<T>, shape: &[usize]) -> Result<Option<Tensor>> {
+            Tensor::from_vec(numbers, shape).map(Some)
+        }
+        let mut all = Vec::with_capacity(self.wanted.len());
+        for (x, gradient) in self.inputs.iter().zip(by_input) {
+            all.push(gradient.map_or(Ok(None), |g| tensor(g, x.shape()))?);
+        }
+        for (x, gradient) in self.state.iter().zip(by_state) {
+            all.push(tensor(gradient, x.shape())?);
+        }
+        for gradient in by_parameter {
+            all.push(tensor(vec![gradient], &[1])?);
+        }
+        Ok(all)
+    }
+}
