@@ -1,0 +1,75 @@
+# The project's commands. `make` alone lists them.
+#
+#   demo     build everything and show a retina a real photograph; leaves pictures in demo/
+#   test     everything that must hold: style, lints, Rust tests, recorded numbers, documentation, Python tests
+#   bench    speed of every operation, and of the retina beside the toolbox of 2018; appends to bench/record/
+#   golden   compare with recorded numbers: make golden DIR=folder
+#   python   build the wheel and install it into .venv
+#   fmt      format all sources
+#   clean    remove what was built here
+#
+# Needed: Rust, Python 3.10 or newer (3.11 for the peers in `bench`), gcc, make. Everything else is installed on demand.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+# One folder for everything that is built, shared by all clones on the machine.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/convis
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+PYTHON ?= python3
+VENV := .venv
+VENV_PYTHON := $(VENV)/bin/python
+PYTHON_SOURCES := $(shell find crates -name '*.rs' -o -name '*.py' -o -name '*.pyi' -o -name Cargo.toml -o -name pyproject.toml)
+
+.PHONY: help demo test test-rust test-docs test-python bench golden python fmt clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo:
+	cargo run --release --quiet -p convis-cli -- demo --out demo
+
+test: test-rust golden test-docs test-python
+	@echo "make test: everything holds"
+
+test-rust:
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets --quiet -- -D warnings
+	cargo test --release --workspace --exclude convis-python --quiet
+
+golden:
+	cargo test --release --quiet -p convis --test golden -- $(DIR)
+
+test-docs:
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
+
+test-python: python
+	$(VENV_PYTHON) -m pytest --quiet crates/convis-python/tests
+
+bench: python
+	cargo bench --quiet -p convis-kernels --bench operations --no-run
+	$(PYTHON) bench/run.py --ours $(VENV_PYTHON) --micro "cargo bench --quiet -p convis-kernels --bench operations" $(ARGS)
+
+python: $(VENV)/installed
+
+$(VENV)/requirements: crates/convis-python/requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV_PYTHON) -m pip install --quiet --upgrade pip
+	$(VENV_PYTHON) -m pip install --quiet -r $<
+	cp $< $@
+
+$(VENV)/installed: $(VENV)/requirements $(PYTHON_SOURCES)
+	rm -rf $(VENV)/wheels
+	$(VENV)/bin/maturin build --release --quiet --manifest-path crates/convis-python/Cargo.toml \
+	    --interpreter $(VENV_PYTHON) --out $(VENV)/wheels
+	$(VENV_PYTHON) -m pip install --quiet --force-reinstall --no-deps $(VENV)/wheels/*.whl
+	touch $@
+
+fmt:
+	cargo fmt --all
+
+clean:
+	rm -rf $(VENV) demo
+	cargo clean

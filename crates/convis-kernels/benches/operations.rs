@@ -1,0 +1,193 @@
+//! Speed of every operation: reference, vector code on one thread, vector code on all threads, adjoint.
+//!
+//! ```text
+//! cargo bench -p convis-kernels            # prints name,variant,value,unit
+//! ```
+//! Sizes are those of a chunk of a 224×224 movie. `Mpixel/s` counts pixel-steps. `GB/s` counts the bytes an operation
+//! must read and write once (movies in, movie out); `% of copy` compares that with copying a movie of this size on as
+//! many threads. Every number is the best of several repeats.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use convis_kernels::gain_control::GainControl;
+use convis_kernels::ganglion_current::GanglionCurrent;
+use convis_kernels::integrate_and_fire::{self, Integration, Membrane, Neuron, Noise, integrate_and_fire};
+use convis_kernels::low_pass::LowPass;
+use convis_kernels::random::{Key, Use, normal};
+use convis_kernels::separable_blur::SeparableBlur;
+use convis_kernels::transient::Transient;
+use convis_kernels::weighted_difference::WeightedDifference;
+use convis_kernels::{Gradients, Operation, Signal, parallel};
+
+const SIGNAL: Signal = Signal { planes: 1, frames: 16, height: 224, width: 224 };
+
+/// Best time of a few repeats, s.
+fn seconds(repeats: usize, mut f: impl FnMut()) -> f64 {
+    f();
+    (0..repeats).fold(f64::INFINITY, |best, _| {
+        let start = Instant::now();
+        f();
+        best.min(start.elapsed().as_secs_f64())
+    })
+}
+
+fn line(name: &str, variant: &str, value: f64, unit: &str) {
+    println!("{name},{variant},{value:.4},{unit}");
+}
+
+/// A movie of numbers between 0 and 1.
+fn movie(len: usize) -> Vec<f32> {
+    (0..len as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / 16_777_216.0).collect()
+}
+
+/// Copying a movie: the bandwidth that bounds everything below, GB/s.
+fn copy_bandwidth(threads: usize) -> f64 {
+    let from = movie(SIGNAL.len());
+    let mut to = vec![0.0f32; from.len()];
+    let time = parallel::with_threads(threads, || {
+        seconds(20, || {
+            let parts: Vec<_> = from.chunks(16_384).zip(to.chunks_mut(16_384)).collect();
+            parallel::for_each(parts, SIGNAL.len(), |(from, to)| to.copy_from_slice(black_box(from)));
+        })
+    });
+    8.0 * SIGNAL.len() as f64 / time / 1e9
+}
+
+fn report(name: &str, variant: &str, movies: usize, time: f64, copy: f64) {
+    let rate = SIGNAL.len() as f64 / time;
+    let bandwidth = rate * 4.0 * movies as f64 / 1e9;
+    line(name, variant, rate / 1e6, "Mpixel/s");
+    line(name, variant, bandwidth, "GB/s");
+    line(name, variant, 100.0 * bandwidth / copy, "% of copy");
+}
+
+fn operation<O: Operation>(operation: &O, name: &str, parameters: &[f64], copies: &[(usize, f64)]) {
+    let inputs: Vec<Vec<f32>> = (0..O::INPUTS).map(|_| movie(SIGNAL.len())).collect();
+    let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+    let state = vec![vec![0.1f32; SIGNAL.state_len()]; operation.states()];
+    let state: Vec<&[f32]> = state.iter().map(Vec::as_slice).collect();
+    let mut output = vec![0.0f32; SIGNAL.len()];
+    let mut after = vec![vec![0.0f32; SIGNAL.state_len()]; operation.states()];
+    let movies = O::INPUTS + 1;
+
+    let few = operation.with_frames(1);
+    let doubles: Vec<Vec<f64>> =
+        inputs.iter().map(|x| x[..SIGNAL.pixels()].iter().map(|&x| f64::from(x)).collect()).collect();
+    let doubles: Vec<&[f64]> = doubles.iter().map(Vec::as_slice).collect();
+    let before = vec![vec![0.1f64; SIGNAL.state_len()]; operation.states()];
+    let before: Vec<&[f64]> = before.iter().map(Vec::as_slice).collect();
+    let mut slow_output = vec![0.0f64; SIGNAL.pixels()];
+    let mut slow_after = vec![vec![0.0f64; SIGNAL.state_len()]; operation.states()];
+    let time = seconds(2, || {
+        let mut after: Vec<&mut [f64]> = slow_after.iter_mut().map(Vec::as_mut_slice).collect();
+        few.reference(parameters, &doubles, &before, &mut slow_output, &mut after);
+    });
+    report(name, "reference", movies, time * SIGNAL.frames as f64, copies[0].1);
+
+    for &(threads, copy) in copies {
+        let time = parallel::with_threads(threads, || {
+            seconds(15, || {
+                let mut after: Vec<&mut [f32]> = after.iter_mut().map(Vec::as_mut_slice).collect();
+                operation.forward(parameters, &inputs, &state, &mut output, &mut after);
+            })
+        });
+        report(name, &format!("forward {threads} threads"), movies, time, copy);
+    }
+
+    let mut by_inputs = vec![vec![0.0f32; SIGNAL.len()]; O::INPUTS];
+    let mut by_parameters = vec![0.0; parameters.len()];
+    let after: Vec<&[f32]> = after.iter().map(Vec::as_slice).collect();
+    let mut by_state = vec![vec![0.0f32; SIGNAL.state_len()]; operation.states()];
+    for &(threads, copy) in copies {
+        let time = parallel::with_threads(threads, || {
+            seconds(5, || {
+                let gradients = Gradients {
+                    inputs: by_inputs.iter_mut().map(|x| Some(x.as_mut_slice())).collect(),
+                    state: by_state.iter_mut().map(Vec::as_mut_slice).collect(),
+                    parameters: &mut by_parameters,
+                };
+                operation.adjoint(parameters, &inputs, &state, &output, &after, gradients);
+            })
+        });
+        report(name, &format!("adjoint {threads} threads"), 2 * movies - 1, time, copy);
+    }
+}
+
+fn spikes(name: &str, integration: Integration, noise_sigma: f64, copies: &[(usize, f64)]) {
+    let neuron =
+        Neuron { leak_hz: 50.0, noise_sigma, refractory_mean_s: 0.003, refractory_sd_s: 0.0, step_s: 0.001 };
+    // Around the threshold current, as in a retina at rest: some 20 spikes per second.
+    let current: Vec<f32> = movie(SIGNAL.len()).iter().map(|x| 37.0 + 40.0 * (x - 0.5)).collect();
+    let noise = Noise { key: Key::new(0, 0, "bench", 0), first_step: 0 };
+    let (mut v, mut r) = (vec![0.6f32; SIGNAL.state_len()], vec![0.0f32; SIGNAL.state_len()]);
+    let mut counts = vec![0u8; SIGNAL.len()];
+    let doubles: Vec<f64> = current[..SIGNAL.pixels()].iter().map(|&x| f64::from(x)).collect();
+    let (mut slow_v, mut slow_r) = (vec![0.6; SIGNAL.state_len()], vec![0.0; SIGNAL.state_len()]);
+    let time = seconds(2, || {
+        let membrane = Membrane { potential: &mut slow_v, refractory: &mut slow_r };
+        let frame = SIGNAL.with_frames(1);
+        let counts = &mut counts[..SIGNAL.pixels()];
+        counts.fill(0);
+        integrate_and_fire::reference(
+            frame,
+            integration,
+            &neuron,
+            noise,
+            &doubles,
+            membrane,
+            counts,
+            &mut vec![],
+        );
+    });
+    report(name, "reference", 2, time * SIGNAL.frames as f64, copies[0].1);
+    for &(threads, copy) in copies {
+        let time = parallel::with_threads(threads, || {
+            seconds(15, || {
+                let membrane = Membrane { potential: &mut v, refractory: &mut r };
+                integrate_and_fire(
+                    SIGNAL,
+                    integration,
+                    &neuron,
+                    noise,
+                    &current,
+                    membrane,
+                    &mut counts,
+                    None,
+                );
+            })
+        });
+        report(name, &format!("forward {threads} threads"), 2, time, copy);
+    }
+}
+
+fn main() {
+    // `cargo test --benches` runs this with `--test`: building it is test enough.
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    let all = parallel::threads();
+    let mut counts = vec![1];
+    counts.extend((all > 1).then_some(all));
+    let copies: Vec<(usize, f64)> =
+        counts.into_iter().map(|threads| (threads, copy_bandwidth(threads))).collect();
+    for (threads, copy) in &copies {
+        line("copy", &format!("{threads} threads"), *copy, "GB/s");
+    }
+    let (signal, steps_per_second, pixels_per_degree) = (SIGNAL, 1000.0, 10.0);
+    let blur = SeparableBlur::new(signal, pixels_per_degree);
+    operation(&blur, "separable_blur 0.5 px", &[0.05, 1.0], &copies);
+    operation(&blur, "separable_blur 1.5 px", &[0.15, 1.0], &copies);
+    operation(&LowPass { signal, steps_per_second, order: 0 }, "low_pass", &[0.01], &copies);
+    operation(&Transient { signal, steps_per_second }, "transient", &[0.02, 0.7], &copies);
+    operation(&WeightedDifference { signal }, "weighted_difference", &[1.0], &copies);
+    let membrane = GainControl { signal, steps_per_second, pixels_per_degree };
+    operation(&membrane, "gain_control", &[50.0, 50.0, 50.0, 0.005, 0.2], &copies);
+    operation(&GanglionCurrent { signal }, "ganglion_current", &[1.0, 37.0, 0.0, 100.0], &copies);
+    spikes("integrate_and_fire", Integration::Exact, 0.1, &copies);
+    spikes("integrate_and_fire without noise", Integration::Exact, 0.0, &copies);
+    spikes("integrate_and_fire euler", Integration::Euler, 0.1, &copies);
+    let mut numbers = vec![0.0f32; SIGNAL.pixels()];
+    let time = seconds(50, || normal::fill(Key::new(0, 0, "bench", 0), 0, 0, Use::Current, 0, &mut numbers));
+    line("normal deviates", "1 threads", numbers.len() as f64 / time / 1e6, "Mnumbers/s");
+}
