@@ -63,22 +63,23 @@ fn report(name: &str, variant: &str, movies: usize, time: f64, copy: f64) {
 }
 
 fn operation<O: Operation>(operation: &O, name: &str, parameters: &[f64], copies: &[(usize, f64)]) {
+    let states = operation.state_lengths().len();
     let inputs: Vec<Vec<f32>> = (0..O::INPUTS).map(|_| movie(SIGNAL.len())).collect();
     let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
-    let state = vec![vec![0.1f32; SIGNAL.state_len()]; operation.states()];
+    let state = vec![vec![0.1f32; SIGNAL.state_len()]; states];
     let state: Vec<&[f32]> = state.iter().map(Vec::as_slice).collect();
     let mut output = vec![0.0f32; SIGNAL.len()];
-    let mut after = vec![vec![0.0f32; SIGNAL.state_len()]; operation.states()];
+    let mut after = vec![vec![0.0f32; SIGNAL.state_len()]; states];
     let movies = O::INPUTS + 1;
 
     let few = operation.with_frames(1);
     let doubles: Vec<Vec<f64>> =
         inputs.iter().map(|x| x[..SIGNAL.pixels()].iter().map(|&x| f64::from(x)).collect()).collect();
     let doubles: Vec<&[f64]> = doubles.iter().map(Vec::as_slice).collect();
-    let before = vec![vec![0.1f64; SIGNAL.state_len()]; operation.states()];
+    let before = vec![vec![0.1f64; SIGNAL.state_len()]; states];
     let before: Vec<&[f64]> = before.iter().map(Vec::as_slice).collect();
     let mut slow_output = vec![0.0f64; SIGNAL.pixels()];
-    let mut slow_after = vec![vec![0.0f64; SIGNAL.state_len()]; operation.states()];
+    let mut slow_after = vec![vec![0.0f64; SIGNAL.state_len()]; states];
     let time = seconds(2, || {
         let mut after: Vec<&mut [f64]> = slow_after.iter_mut().map(Vec::as_mut_slice).collect();
         few.reference(parameters, &doubles, &before, &mut slow_output, &mut after);
@@ -98,7 +99,7 @@ fn operation<O: Operation>(operation: &O, name: &str, parameters: &[f64], copies
     let mut by_inputs = vec![vec![0.0f32; SIGNAL.len()]; O::INPUTS];
     let mut by_parameters = vec![0.0; parameters.len()];
     let after: Vec<&[f32]> = after.iter().map(Vec::as_slice).collect();
-    let mut by_state = vec![vec![0.0f32; SIGNAL.state_len()]; operation.states()];
+    let mut by_state = vec![vec![0.0f32; SIGNAL.state_len()]; states];
     for &(threads, copy) in copies {
         let time = parallel::with_threads(threads, || {
             seconds(5, || {

@@ -27,7 +27,7 @@ pub(crate) struct Case<O> {
 
 impl<O: Operation> Case<O> {
     pub fn new(make: impl Fn(Signal) -> O + Sync + 'static, signal: Signal, parameters: &[f64]) -> Self {
-        let states = vec![-1.0..1.0; make(signal).states()];
+        let states = vec![-1.0..1.0; make(signal).state_lengths().len()];
         Self { make: Box::new(make), signal, parameters: parameters.to_vec(), states }
     }
 
@@ -56,16 +56,24 @@ fn numbers<T: Real>(n: usize, range: &Range<f64>, seed: u64) -> Vec<T> {
         .collect()
 }
 
-fn data<T: Real, O: Operation>(case: &Case<O>, signal: Signal, seed: u64) -> Data<T> {
+fn data<T: Real, O: Operation>(case: &Case<O>, op: &O, seed: u64) -> Data<T> {
+    let inputs = std::iter::repeat_n(op.signal().len(), O::INPUTS).chain(op.weights());
     Data {
-        inputs: (0..O::INPUTS).map(|i| numbers(signal.len(), &(-1.0..1.0), seed + i as u64)).collect(),
-        state: case
-            .states
-            .iter()
-            .enumerate()
-            .map(|(i, range)| numbers(signal.state_len(), range, seed + 100 + i as u64))
+        inputs: inputs.enumerate().map(|(i, n)| numbers(n, &(-1.0..1.0), seed + i as u64)).collect(),
+        state: (case.states.iter().zip(op.state_lengths()).enumerate())
+            .map(|(i, (range, n))| numbers(n, range, seed + 100 + i as u64))
             .collect(),
     }
+}
+
+/// Numbers to multiply output and final state with.
+fn probes<T: Real, O: Operation>(op: &O, seed: u64) -> (Vec<T>, Vec<Vec<T>>) {
+    let range = -1.0..1.0;
+    let states = op.state_lengths().into_iter().enumerate();
+    (
+        numbers(op.output_signal().len(), &range, seed),
+        states.map(|(i, n)| numbers(n, &range, seed + 100 + i as u64)).collect(),
+    )
 }
 
 fn slices<T>(arrays: &[Vec<T>]) -> Vec<&[T]> {
@@ -79,7 +87,7 @@ fn slices_mut<T>(arrays: &mut [Vec<T>]) -> Vec<&mut [T]> {
 type Result<T> = (Vec<T>, Vec<Vec<T>>);
 
 fn forward<T: Real, O: Operation>(op: &O, parameters: &[f64], data: &Data<T>) -> Result<T> {
-    let mut output = vec![T::nan(); op.signal().len()];
+    let mut output = vec![T::nan(); op.output_signal().len()];
     let mut after: Vec<Vec<T>> = data.state.iter().map(|s| vec![T::nan(); s.len()]).collect();
     op.forward(
         parameters,
@@ -92,7 +100,7 @@ fn forward<T: Real, O: Operation>(op: &O, parameters: &[f64], data: &Data<T>) ->
 }
 
 fn reference<O: Operation>(op: &O, parameters: &[f64], data: &Data<f64>) -> Result<f64> {
-    let mut output = vec![f64::NAN; op.signal().len()];
+    let mut output = vec![f64::NAN; op.output_signal().len()];
     let mut after: Vec<Vec<f64>> = data.state.iter().map(|s| vec![f64::NAN; s.len()]).collect();
     op.reference(
         parameters,
@@ -171,7 +179,7 @@ fn fast_equals_reference<O: Operation>(case: &Case<O>) {
         for planes in [1, 2] {
             let signal = Signal { planes, width, ..case.signal };
             let op = (case.make)(signal);
-            let x = data::<f64, O>(case, signal, width as u64);
+            let x = data::<f64, O>(case, &op, width as u64);
             let single = Data {
                 inputs: x.inputs.iter().map(|x| x.iter().map(|&x| x as f32).collect()).collect(),
                 state: x.state.iter().map(|x| x.iter().map(|&x| x as f32).collect()).collect(),
@@ -195,8 +203,8 @@ fn same_bits_at_every_vector_width_and_thread_count<O: Operation>(case: &Case<O>
     // Large enough for the work to be shared between threads.
     let signal = Signal { planes: 2, frames: 7, height: 61, width: 67 };
     let op = (case.make)(signal);
-    let x = data::<f32, O>(case, signal, 5);
-    let v = data::<f32, O>(case, signal, 6);
+    let x = data::<f32, O>(case, &op, 5);
+    let v = probes::<f32, O>(&op, 6);
     let before = simd::level();
     let mut all = vec![];
     for level in simd::Level::available() {
@@ -204,7 +212,7 @@ fn same_bits_at_every_vector_width_and_thread_count<O: Operation>(case: &Case<O>
         for threads in [1, 2, 3] {
             let result = parallel::with_threads(threads, || {
                 let forward = forward(&op, &case.parameters, &x);
-                let gradient = adjoint(&op, &case.parameters, &x, &v.inputs[0], &v.state);
+                let gradient = adjoint(&op, &case.parameters, &x, &v.0, &v.1);
                 (forward, gradient.inputs, gradient.state, gradient.parameters)
             });
             all.push((level, threads, result));
@@ -219,20 +227,20 @@ fn same_bits_at_every_vector_width_and_thread_count<O: Operation>(case: &Case<O>
 fn chunked_equals_whole<O: Operation>(case: &Case<O>) {
     let signal = Signal { planes: 2, frames: 23, height: case.signal.height, width: 19 };
     let whole_op = (case.make)(signal);
-    let x = data::<f32, O>(case, signal, 11);
+    let x = data::<f32, O>(case, &whole_op, 11);
+    let whole_output = whole_op.output_signal();
     let whole = forward(&whole_op, &case.parameters, &x);
     let mut runner = TestRunner::new(Config { cases: 32, failure_persistence: None, ..Config::default() });
     runner
         .run(&prop::collection::vec(1usize..9, 0..12), |lengths| {
-            let mut output = vec![f32::NAN; signal.len()];
+            let mut output = vec![f32::NAN; whole_output.len()];
             let mut state = x.state.clone();
             let mut start = 0;
             for length in lengths.into_iter().chain([usize::MAX]) {
                 let frames = length.min(signal.frames - start);
-                let part =
-                    Data { inputs: x.inputs.iter().map(|x| cut(x, signal, start, frames)).collect(), state };
+                let part = Data { inputs: cut_inputs::<f32, O>(&x.inputs, signal, start, frames), state };
                 let (y, after) = forward(&whole_op.with_frames(frames), &case.parameters, &part);
-                paste(&y, &mut output, signal, start, frames);
+                paste(&y, &mut output, whole_output, start, frames);
                 state = after;
                 start += frames;
             }
@@ -241,6 +249,17 @@ fn chunked_equals_whole<O: Operation>(case: &Case<O>) {
             Ok(())
         })
         .unwrap();
+}
+
+/// Frames `start..start + frames` of the movies, and the weights.
+fn cut_inputs<T: Copy, O: Operation>(
+    inputs: &[Vec<T>],
+    signal: Signal,
+    start: usize,
+    frames: usize,
+) -> Vec<Vec<T>> {
+    let (movies, weights) = inputs.split_at(O::INPUTS);
+    movies.iter().map(|x| cut(x, signal, start, frames)).chain(weights.iter().cloned()).collect()
 }
 
 /// Frames `start..start + frames` of every plane.
@@ -270,13 +289,12 @@ fn adjoint_is_the_derivative<O: Operation>(case: &Case<O>) {
     for (width, frames) in [(7, 6), (1, 1), (19, 3)] {
         let signal = Signal { planes: 2, frames, height: case.signal.height, width };
         let op = (case.make)(signal);
-        let x = data::<f64, O>(case, signal, 21);
-        let v = data::<f64, O>(case, signal, 22);
-        let probe = &v.inputs[0];
-        let gradient = adjoint(&op, &case.parameters, &x, probe, &v.state);
+        let x = data::<f64, O>(case, &op, 21);
+        let (probe, state_probe) = &probes::<f64, O>(&op, 22);
+        let gradient = adjoint(&op, &case.parameters, &x, probe, state_probe);
         let loss = |parameters: &[f64], x: &Data<f64>| {
             let (y, after) = reference(&op, parameters, x);
-            dot(&y, probe) + after.iter().zip(&v.state).map(|(a, b)| dot(a, b)).sum::<f64>()
+            dot(&y, probe) + after.iter().zip(state_probe).map(|(a, b)| dot(a, b)).sum::<f64>()
         };
         // Terms of the loss cancel: differences are exact to rounding of the sum of their sizes.
         let floor =
@@ -303,8 +321,8 @@ fn adjoint_is_the_derivative<O: Operation>(case: &Case<O>) {
             let h = 1e-4 * value.abs().max(1e-2);
             close(name, gradient.parameters[p], slope(along, h));
         }
-        for i in 0..O::INPUTS {
-            let direction = numbers::<f64>(signal.len(), &(-1.0..1.0), 31 + i as u64);
+        for i in 0..x.inputs.len() {
+            let direction = numbers::<f64>(x.inputs[i].len(), &(-1.0..1.0), 31 + i as u64);
             let along = |h: f64| {
                 let mut x = x.clone();
                 for (x, d) in x.inputs[i].iter_mut().zip(&direction) {
@@ -314,8 +332,8 @@ fn adjoint_is_the_derivative<O: Operation>(case: &Case<O>) {
             };
             close("input", dot(&gradient.inputs[i], &direction), slope(along, 1e-4));
         }
-        for s in 0..op.states() {
-            let direction = numbers::<f64>(signal.state_len(), &(-1.0..1.0), 41 + s as u64);
+        for s in 0..x.state.len() {
+            let direction = numbers::<f64>(x.state[s].len(), &(-1.0..1.0), 41 + s as u64);
             let along = |h: f64| {
                 let mut x = x.clone();
                 for (x, d) in x.state[s].iter_mut().zip(&direction) {
@@ -331,24 +349,24 @@ fn adjoint_is_the_derivative<O: Operation>(case: &Case<O>) {
 fn adjoint_of_chunks_is_the_adjoint_of_the_whole<O: Operation>(case: &Case<O>) {
     let signal = Signal { planes: 2, frames: 8, height: case.signal.height, width: 9 };
     let op = (case.make)(signal);
-    let x = data::<f64, O>(case, signal, 51);
-    let v = data::<f64, O>(case, signal, 52);
-    let whole = adjoint(&op, &case.parameters, &x, &v.inputs[0], &v.state);
+    let x = data::<f64, O>(case, &op, 51);
+    let v = probes::<f64, O>(&op, 52);
+    let whole = adjoint(&op, &case.parameters, &x, &v.0, &v.1);
     let part = |start, frames, state: &[Vec<f64>]| Data {
-        inputs: x.inputs.iter().map(|x| cut(x, signal, start, frames)).collect(),
+        inputs: cut_inputs::<f64, O>(&x.inputs, signal, start, frames),
         state: state.to_vec(),
     };
     let first = part(0, 3, &x.state);
     let between = forward(&op.with_frames(3), &case.parameters, &first).1;
     let second = part(3, 5, &between);
-    let probe = |start, frames| cut(&v.inputs[0], signal, start, frames);
-    let second = adjoint(&op.with_frames(5), &case.parameters, &second, &probe(3, 5), &v.state);
+    let probe = |start, frames| cut(&v.0, op.output_signal(), start, frames);
+    let second = adjoint(&op.with_frames(5), &case.parameters, &second, &probe(3, 5), &v.1);
     let first = adjoint(&op.with_frames(3), &case.parameters, &first, &probe(0, 3), &second.state);
     for p in 0..case.parameters.len() {
         let (got, want) = (first.parameters[p] + second.parameters[p], whole.parameters[p]);
         assert!((got - want).abs() <= 1e-9 * want.abs() + 1e-9, "{}: {got} {want}", O::NAME);
     }
-    for s in 0..op.states() {
+    for s in 0..x.state.len() {
         assert!(deviation(&first.state[s], &whole.state[s]) < 1e-12, "{} state {s}", O::NAME);
     }
     for i in 0..O::INPUTS {
@@ -356,5 +374,9 @@ fn adjoint_of_chunks_is_the_adjoint_of_the_whole<O: Operation>(case: &Case<O>) {
         paste(&first.inputs[i], &mut joined, signal, 0, 3);
         paste(&second.inputs[i], &mut joined, signal, 3, 5);
         assert!(deviation(&joined, &whole.inputs[i]) < 1e-12, "{} input {i}", O::NAME);
+    }
+    for i in O::INPUTS..x.inputs.len() {
+        let sum: Vec<f64> = first.inputs[i].iter().zip(&second.inputs[i]).map(|(a, b)| a + b).collect();
+        assert!(deviation(&sum, &whole.inputs[i]) < 1e-12, "{} weights {i}", O::NAME);
     }
 }

@@ -8,9 +8,9 @@ use crate::{Real, Signal};
 /// (output, state after) = forward(parameters, inputs, state before)
 /// ```
 ///
-/// Movies have the sizes of [`Operation::signal`]; state arrays hold one number per plane and pixel. Parameters
-/// are doubles in physical units whatever the type of the movie. Every slice that is written is overwritten
-/// whole: what it held before does not matter.
+/// Input movies have the sizes of [`Operation::signal`], the output those of [`Operation::output_signal`]. Parameters
+/// are doubles in physical units whatever the type of the movie; arrays of weights come in the movie's type, after the
+/// movies. Every slice that is written is overwritten whole: what it held before does not matter.
 pub trait Operation: Clone + Send + Sync + 'static {
     /// What the operation is called in errors and reports.
     const NAME: &'static str;
@@ -24,13 +24,23 @@ pub trait Operation: Clone + Send + Sync + 'static {
     /// The sizes it is set up for.
     fn signal(&self) -> Signal;
 
+    /// The sizes of its output.
+    fn output_signal(&self) -> Signal {
+        self.signal()
+    }
+
+    /// Lengths of its arrays of weights, which follow the movies in `inputs`.
+    fn weights(&self) -> Vec<usize> {
+        vec![]
+    }
+
     /// The same operation for another number of frames.
     #[must_use]
     fn with_frames(&self, frames: usize) -> Self;
 
-    /// Number of state arrays. A state of zeros is the state before the first frame.
-    fn states(&self) -> usize {
-        0
+    /// Lengths of its state arrays: a whole number of frames each. Zeros are the state before the first frame.
+    fn state_lengths(&self) -> Vec<usize> {
+        vec![]
     }
 
     /// The equation, line by line, in double precision: slow, obvious, and what [`Operation::forward`] must equal.
@@ -71,7 +81,7 @@ pub trait Operation: Clone + Send + Sync + 'static {
 /// Where an adjoint writes. Gradients of parameters are summed in double precision.
 #[derive(Debug)]
 pub struct Gradients<'a, T> {
-    /// One movie per input; `None` where the caller does not want it.
+    /// One movie per input, then the arrays of weights; `None` where the caller does not want it.
     pub inputs: Vec<Option<&'a mut [T]>>,
     /// One array per state.
     pub state: Vec<&'a mut [T]>,

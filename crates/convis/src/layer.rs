@@ -168,10 +168,18 @@ impl Scope<'_> {
         inputs: &[&Tensor],
         names: &[&str],
     ) -> Result<Tensor> {
-        debug_assert_eq!(operation.states(), names.len());
+        let lengths = operation.state_lengths();
+        debug_assert_eq!(lengths.len(), names.len());
         let like = inputs[0];
         let dtype = if like.dtype() == DType::U8 { DType::F32 } else { like.dtype() };
-        let before: Vec<Tensor> = names.iter().map(|name| self.state(name, like, dtype)).collect();
+        let before: Vec<Tensor> = names
+            .iter()
+            .zip(lengths)
+            .map(|(name, len)| {
+                let frames = len / operation.signal().state_len().max(1);
+                self.state(name, like, frames, dtype)
+            })
+            .collect::<Result<_>>()?;
         let (output, after) = apply(operation, parameters, inputs, &before)?;
         for (name, array) in names.iter().zip(after) {
             self.keep(name, array);
@@ -179,12 +187,22 @@ impl Scope<'_> {
         Ok(output)
     }
 
-    /// A state array of this layer: what was kept, or zeros, one per pixel of the movie `like`.
-    pub fn state(&self, name: &str, like: &Tensor, dtype: DType) -> Tensor {
-        self.kept(name).unwrap_or_else(|| {
-            let s = like.shape();
-            Tensor::zeros(dtype, &[s[0], s[1], 1, s[3], s[4]])
-        })
+    /// A state array of this layer: what was kept, or zeros; so many frames of the sizes of the movie `like`.
+    ///
+    /// # Errors
+    /// If what was kept has other sizes or another type.
+    pub fn state(&self, name: &str, like: &Tensor, frames: usize, dtype: DType) -> Result<Tensor> {
+        let s = like.shape();
+        let shape = [s[0], s[1], frames, s[3], s[4]];
+        match self.kept(name) {
+            None => Ok(Tensor::zeros(dtype, &shape)),
+            Some(array) if array.shape() == shape && array.dtype() == dtype => Ok(array),
+            Some(array) => Err(Error::argument(
+                format!("state {}", self.path_of(name)),
+                format!("{dtype} numbers of shape {shape:?}; call clear_state() to start anew"),
+                format!("{} numbers of shape {:?}", array.dtype(), array.shape()),
+            )),
+        }
     }
 
     /// A state array of this layer, if there is one yet.

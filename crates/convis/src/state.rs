@@ -37,31 +37,14 @@ impl State {
     }
 
     /// The state after so many frames of these sizes (batch, channel, height, width), put together from its parts.
-    ///
-    /// # Errors
-    /// If an array does not fit the sizes.
-    pub fn from_parts(
+    /// Whether the arrays fit a model shows when it is run.
+    pub const fn from_parts(
         arrays: BTreeMap<String, Tensor>,
         noise: NoiseId,
         frames: u64,
         sizes: Option<[usize; 4]>,
-    ) -> Result<Self> {
-        for (name, array) in &arrays {
-            let fits =
-                sizes.is_some_and(|[b, c, h, w]| array.shape() == [b, c, 1, h, w] || array.shape() == [1]);
-            if !fits {
-                let expected = match sizes {
-                    Some([b, c, h, w]) => format!("shape [{b}, {c}, 1, {h}, {w}]"),
-                    None => "no arrays in a state without image size".into(),
-                };
-                return Err(Error::argument(
-                    format!("state {name}"),
-                    expected,
-                    format!("{:?}", array.shape()),
-                ));
-            }
-        }
-        Ok(Self { arrays, noise, frames, sizes })
+    ) -> Self {
+        Self { arrays, noise, frames, sizes }
     }
 
     /// Forgets everything and begins the next trial: other noise of the same kind.

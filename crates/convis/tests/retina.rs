@@ -108,7 +108,7 @@ proptest! {
             };
             (name.clone(), copy.unwrap())
         }).collect();
-        let state = State::from_parts(arrays, first.state.noise(), first.state.frames(), first.state.sizes()).unwrap();
+        let state = State::from_parts(arrays, first.state.noise(), first.state.frames(), first.state.sizes());
         let second = run_all(&retina, &movie.frames(cut, 80 - cut).unwrap(), state, None);
         for i in 0..2 {
             let joined = Tensor::join_frames(&[first.outputs[i].clone(), second.outputs[i].clone()]).unwrap();

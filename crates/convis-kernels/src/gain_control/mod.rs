@@ -102,8 +102,8 @@ impl Operation for GainControl {
         Self { signal: self.signal.with_frames(frames), ..self.clone() }
     }
 
-    fn states(&self) -> usize {
-        2
+    fn state_lengths(&self) -> Vec<usize> {
+        vec![self.signal.state_len(); 2]
     }
 
     fn reference(

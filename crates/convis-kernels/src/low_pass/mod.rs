@@ -102,8 +102,8 @@ impl Operation for LowPass {
         Self { signal: self.signal.with_frames(frames), ..self.clone() }
     }
 
-    fn states(&self) -> usize {
-        self.stages()
+    fn state_lengths(&self) -> Vec<usize> {
+        vec![self.signal.state_len(); self.stages()]
     }
 
     fn reference(

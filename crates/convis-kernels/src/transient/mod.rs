@@ -71,8 +71,8 @@ impl Operation for Transient {
         Self { signal: self.signal.with_frames(frames), ..self.clone() }
     }
 
-    fn states(&self) -> usize {
-        1
+    fn state_lengths(&self) -> Vec<usize> {
+        vec![self.signal.state_len(); 1]
     }
 
     fn reference(

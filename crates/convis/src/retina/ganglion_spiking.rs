@@ -135,12 +135,13 @@ impl GanglionSpiking {
             step_s: self.tau.scalar(),
         };
         let key = scope.key();
-        let first_step = scope.kept("step").map_or(0, |step| step.to_f64()[0] as u64);
+        let first_step =
+            scope.kept("step").and_then(|step| step.to_f64().first().copied()).unwrap_or(0.0) as u64;
         let mut v: Vec<T> = match scope.kept("V") {
-            Some(v) => numbers(&v),
+            Some(_) => numbers(&scope.state("V", input, 1, T::DTYPE)?),
             None => start(key, signal),
         };
-        let mut refractory: Vec<T> = numbers(&scope.state("refractory", input, T::DTYPE));
+        let mut refractory: Vec<T> = numbers(&scope.state("refractory", input, 1, T::DTYPE)?);
         let current: Vec<T>;
         let current = match input.numbers::<T>() {
             Some(current) => current,

@@ -37,12 +37,15 @@ fn apply_as<T: Numbers + Real, O: Operation>(
     let movies = numbers::<T>(inputs.iter().copied())?;
     let before = numbers::<T>(state.iter())?;
     let mut after: Vec<Vec<T>> = Vec::new();
-    let (output, ()) = Buffer::filled_by(operation.signal().len(), |output| {
+    let out = operation.output_signal();
+    let (output, ()) = Buffer::filled_by(out.len(), |output| {
         after = before.iter().map(|x| vec![T::zero(); x.len()]).collect();
         let mut after: Vec<&mut [T]> = after.iter_mut().map(Vec::as_mut_slice).collect();
         operation.forward(&values, &movies, &before, output, &mut after);
     });
-    let output = Tensor::from_buffer(output, inputs[0].shape())?;
+    let batch = inputs[0].shape()[0];
+    let shape = [batch, out.planes / batch.max(1), out.frames, out.height, out.width];
+    let output = Tensor::from_buffer(output, &shape)?;
     let after: Vec<Tensor> =
         after.into_iter().zip(state).map(|(x, s)| Tensor::from_vec(x, s.shape())).collect::<Result<_>>()?;
 
@@ -57,6 +60,7 @@ fn apply_as<T: Numbers + Real, O: Operation>(
         operation: operation.clone(),
         values,
         wanted: sources.iter().map(Option::is_some).collect(),
+        output_shape: shape.to_vec(),
         // What is kept must not change under us: borrowed memory is copied.
         inputs: inputs.iter().map(|x| x.detach().owned()).collect(),
         state: state.iter().map(|x| x.detach().owned()).collect(),
@@ -88,6 +92,7 @@ struct Record<O> {
     values: Vec<f64>,
     /// Which of inputs, states and parameters somebody wants the gradient of.
     wanted: Vec<bool>,
+    output_shape: Vec<usize>,
     inputs: Vec<Tensor>,
     state: Vec<Tensor>,
 }
@@ -95,7 +100,7 @@ struct Record<O> {
 impl<O: Operation> Record<O> {
     fn adjoint<T: Numbers + Real>(&self, gradients: &[Option<Tensor>]) -> Result<Vec<Option<Tensor>>> {
         let zero = |shape: &[usize]| Tensor::zeros(T::DTYPE, shape);
-        let output = gradients[0].clone().unwrap_or_else(|| zero(self.inputs[0].shape()));
+        let output = gradients[0].clone().unwrap_or_else(|| zero(&self.output_shape));
         let after: Vec<Tensor> = self
             .state
             .iter()

@@ -237,7 +237,7 @@ fn spikes(
             ("refractory".to_string(), golden.movie(refractory, dtype)?),
         ]);
         let sizes = [shape[0], shape[1], shape[3], shape[4]];
-        let start = State::from_parts(arrays, NOISE, 0, Some(sizes)).map_err(text)?;
+        let start = State::from_parts(arrays, NOISE, 0, Some(sizes));
         for chunks in chunkings(golden.chunk(), shape[2]) {
             let got = run_in_chunks(layer, &current, start.clone(), &chunks)?[0].to_f64();
             let wrong = got.iter().zip(&want).filter(|(g, w)| g != w).count();

@@ -1,14 +1,16 @@
-//! From a file's description to a layer.
+//! The retina and its stages.
 
 use std::sync::Arc;
 
 use convis::filters::{TemporalHighPassFilterRecursive, TemporalLowPassFilterRecursive};
-use convis::layer::{self, Layer};
+use convis::layer::Layer;
 use convis::retina::{
     Bipolar, GanglionInput, GanglionSpiking, HalfRecursiveOplFilter, Retina, RetinaOptions,
 };
 use convis::{Integration, Resolution};
 use serde_json::Value;
+
+use super::{number, set_one};
 
 /// Names in the files and in the library.
 const NAMES: &[(&str, &str)] = &[
@@ -43,9 +45,8 @@ pub fn path(kind: &str, name: &str) -> String {
     NAMES.iter().find(|(from, to)| applies(from, to)).map_or(name, |(_, to)| to).to_string()
 }
 
-/// The layer a file describes; `None` if the library has none of this kind yet.
-pub fn build(params: &Value, resolution: Resolution) -> Result<Option<Arc<dyn Layer>>, String> {
-    let kind = params.get("layer").and_then(Value::as_str).unwrap_or("");
+/// A layer of this family.
+pub fn build(kind: &str, params: &Value, resolution: Resolution) -> Result<Option<Arc<dyn Layer>>, String> {
     let error = |error: convis::Error| error.to_string();
     let layer: Arc<dyn Layer> = match kind {
         "TemporalLowPassFilterRecursive" => {
@@ -110,14 +111,4 @@ fn set(layer: &dyn Layer, kind: &str, prefix: &str, values: &Value) -> Result<()
         set_one(layer, &path(kind, &format!("{prefix}{name}")), value)?;
     }
     Ok(())
-}
-
-pub fn set_one(layer: &dyn Layer, path: &str, value: f64) -> Result<(), String> {
-    layer::parameter(layer, path)
-        .and_then(|parameter| parameter.set(value))
-        .map_err(|error| error.to_string())
-}
-
-fn number(params: &Value, key: &str) -> Result<f64, String> {
-    params.get(key).and_then(Value::as_f64).ok_or_else(|| format!("params_json has no {key}"))
 }

@@ -1,0 +1,32 @@
+//! From a file's description to a layer. One family of layers is one file.
+
+mod retina;
+
+use std::sync::Arc;
+
+use convis::Resolution;
+use convis::layer::{self, Layer};
+use serde_json::Value;
+
+pub use retina::{path, spiking};
+
+/// The layer a file describes; `None` if the library has none of this kind yet.
+pub fn build(params: &Value, resolution: Resolution) -> Result<Option<Arc<dyn Layer>>, String> {
+    let kind = params.get("layer").and_then(Value::as_str).unwrap_or("");
+    for family in [retina::build] {
+        if let Some(layer) = family(kind, params, resolution)? {
+            return Ok(Some(layer));
+        }
+    }
+    Ok(None)
+}
+
+pub fn set_one(layer: &dyn Layer, path: &str, value: f64) -> Result<(), String> {
+    layer::parameter(layer, path)
+        .and_then(|parameter| parameter.set(value))
+        .map_err(|error| error.to_string())
+}
+
+pub fn number(params: &Value, key: &str) -> Result<f64, String> {
+    params.get(key).and_then(Value::as_f64).ok_or_else(|| format!("params_json has no {key}"))
+}
