@@ -176,7 +176,7 @@ pub(crate) fn check<O: Operation>(case: &Case<O>) {
 
 fn fast_equals_reference<O: Operation>(case: &Case<O>) {
     for width in 0..=67 {
-        for planes in [1, 2] {
+        for planes in [case.signal.planes, 2 * case.signal.planes] {
             let signal = Signal { planes, width, ..case.signal };
             let op = (case.make)(signal);
             let x = data::<f64, O>(case, &op, width as u64);
@@ -201,7 +201,7 @@ fn fast_equals_reference<O: Operation>(case: &Case<O>) {
 fn same_bits_at_every_vector_width_and_thread_count<O: Operation>(case: &Case<O>) {
     let _turn = SIMD_LEVEL.lock().unwrap_or_else(PoisonError::into_inner);
     // Large enough for the work to be shared between threads.
-    let signal = Signal { planes: 2, frames: 7, height: 61, width: 67 };
+    let signal = Signal { planes: 2 * case.signal.planes, frames: 7, height: 61, width: 67 };
     let op = (case.make)(signal);
     let x = data::<f32, O>(case, &op, 5);
     let v = probes::<f32, O>(&op, 6);
@@ -225,7 +225,7 @@ fn same_bits_at_every_vector_width_and_thread_count<O: Operation>(case: &Case<O>
 }
 
 fn chunked_equals_whole<O: Operation>(case: &Case<O>) {
-    let signal = Signal { planes: 2, frames: 23, height: case.signal.height, width: 19 };
+    let signal = Signal { planes: 2 * case.signal.planes, frames: 23, height: case.signal.height, width: 19 };
     let whole_op = (case.make)(signal);
     let x = data::<f32, O>(case, &whole_op, 11);
     let whole_output = whole_op.output_signal();
@@ -287,7 +287,7 @@ fn slope(f: impl Fn(f64) -> f64, h: f64) -> f64 {
 
 fn adjoint_is_the_derivative<O: Operation>(case: &Case<O>) {
     for (width, frames) in [(7, 6), (1, 1), (19, 3)] {
-        let signal = Signal { planes: 2, frames, height: case.signal.height, width };
+        let signal = Signal { planes: 2 * case.signal.planes, frames, height: case.signal.height, width };
         let op = (case.make)(signal);
         let x = data::<f64, O>(case, &op, 21);
         let (probe, state_probe) = &probes::<f64, O>(&op, 22);
@@ -347,7 +347,7 @@ fn adjoint_is_the_derivative<O: Operation>(case: &Case<O>) {
 }
 
 fn adjoint_of_chunks_is_the_adjoint_of_the_whole<O: Operation>(case: &Case<O>) {
-    let signal = Signal { planes: 2, frames: 8, height: case.signal.height, width: 9 };
+    let signal = Signal { planes: 2 * case.signal.planes, frames: 8, height: case.signal.height, width: 9 };
     let op = (case.make)(signal);
     let x = data::<f64, O>(case, &op, 51);
     let v = probes::<f64, O>(&op, 52);

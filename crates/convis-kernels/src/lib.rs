@@ -12,6 +12,7 @@
 //! | [`weighted_difference`] | centre minus weighted surround |
 //! | [`gain_control`] | membrane with a conductance that follows recent contrast |
 //! | [`ganglion_current`] | static nonlinearity of the ganglion-cell input |
+//! | [`conv3d`] | convolution in time and space |
 //! | [`integrate_and_fire`] | spikes of leaky integrate-and-fire neurons |
 //!
 //! Around them: [`Signal`] (the sizes of a movie), [`Operation`] (what every differentiable operation offers),
@@ -24,6 +25,7 @@
 //! threads, and no result depends on where a movie was cut into chunks. Every vector width therefore gives the
 //! same bits.
 
+pub mod conv3d;
 pub mod gain_control;
 pub mod ganglion_current;
 pub mod integrate_and_fire;

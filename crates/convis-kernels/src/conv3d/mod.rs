@@ -1,0 +1,235 @@
+//! Convolution in time and space.
+//!
+//! # Equation
+//! With weights `w` of shape (out, in, K, M, N), as they multiply the movie (a correlation), and bias `b`:
+//! ```text
+//! y(o,t,p,q) = b(o) + Σᵢ Σₐ Σₘ Σₙ w(o,i,a,m,n) · x(i, t+a−K+1, p+m−⌊M/2⌋, q+n−⌊N/2⌋)
+//! ```
+//! Time is causal: the last of the K time weights meets the present frame, frames before the movie come from the
+//! history. Indices beyond the border of an image meet its border pixel ([`Border::Replicate`], output as large as the
+//! input), or do not exist ([`Border::Valid`], output smaller by M−1 and N−1 and no shift).
+//!
+//! # Shapes
+//! Input movie: batch × in planes. Output movie: batch × out planes. Weights: (out, in, K, M, N), then the bias (out).
+//! State: the last K−1 input frames (none for K = 1, or without history: then the output is K−1 frames shorter).
+//!
+//! # Source
+//! The definition of convolution; padding rule of the 2018 toolbox (⌊size/2⌋ before, the rest behind).
+
+mod adjoint;
+mod direct;
+mod forward;
+mod padded;
+mod reference;
+
+use crate::operation::{Gradients, Operation};
+use crate::{Real, Signal};
+
+/// What lies beyond the border of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Border {
+    /// Its border pixel, repeated; the output has the size of the input.
+    Replicate,
+    /// Nothing; the output has only pixels whose whole neighbourhood exists.
+    Valid,
+}
+
+/// Convolution: see the [module](self) for the equation.
+///
+/// ```
+/// use convis_kernels::conv3d::{Border, Conv3d};
+/// use convis_kernels::{Operation, Signal};
+///
+/// // A moving average of two frames of one pixel, after a history of 10.
+/// let signal = Signal { planes: 1, frames: 3, height: 1, width: 1 };
+/// let conv = Conv3d::new(signal, [1, 1], [2, 1, 1], Border::Replicate, true);
+/// let (mut y, mut after) = ([0.0f64; 3], [0.0]);
+/// conv.forward(&[], &[&[2.0, 4.0, 6.0], &[0.5, 0.5], &[0.0]], &[&[10.0]], &mut y, &mut [&mut after]);
+/// assert_eq!((y, after), ([6.0, 3.0, 5.0], [6.0]));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Conv3d {
+    signal: Signal,
+    channels: [usize; 2],
+    kernel: [usize; 3],
+    border: Border,
+    history: bool,
+}
+
+impl Conv3d {
+    /// A convolution of `channels` (in, out) with kernels of so many frames, rows and columns. With `history`, frames
+    /// before the movie come from the state and the output is as long as the input.
+    ///
+    /// # Panics
+    /// If planes are no multiple of the input channels, a size is zero, or nothing would be left of a
+    /// [`Border::Valid`] image or of a movie without history.
+    pub fn new(
+        signal: Signal,
+        channels: [usize; 2],
+        kernel: [usize; 3],
+        border: Border,
+        history: bool,
+    ) -> Self {
+        assert!(
+            channels[0] > 0 && channels[1] > 0 && kernel.iter().all(|&k| k > 0),
+            "sizes of a convolution"
+        );
+        assert_eq!(signal.planes % channels[0], 0, "planes of a convolution");
+        if border == Border::Valid {
+            assert!(
+                signal.height >= kernel[1] && signal.width >= kernel[2],
+                "an image smaller than the kernel"
+            );
+        }
+        assert!(history || signal.frames >= kernel[0], "a movie shorter than the kernel");
+        Self { signal, channels, kernel, border, history }
+    }
+
+    /// Batch entries.
+    fn batch(&self) -> usize {
+        self.signal.planes / self.channels[0]
+    }
+
+    /// Frames of history.
+    fn history(&self) -> usize {
+        if self.history { self.kernel[0] - 1 } else { 0 }
+    }
+
+    /// Rows or columns of border before an image (axis 1: rows, 2: columns).
+    fn before(&self, axis: usize) -> usize {
+        match self.border {
+            Border::Replicate => self.kernel[axis] / 2,
+            Border::Valid => 0,
+        }
+    }
+
+    /// Rows and columns of an image with its border.
+    fn padded_size(&self) -> [usize; 2] {
+        match self.border {
+            Border::Replicate => {
+                [self.signal.height + self.kernel[1] - 1, self.signal.width + self.kernel[2] - 1]
+            }
+            Border::Valid => [self.signal.height, self.signal.width],
+        }
+    }
+
+    fn weights_len(&self) -> usize {
+        self.channels[0] * self.channels[1] * self.kernel.iter().product::<usize>()
+    }
+}
+
+impl Operation for Conv3d {
+    const NAME: &'static str = "conv3d";
+    const PARAMETERS: &'static [&'static str] = &[];
+
+    fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    fn output_signal(&self) -> Signal {
+        let [height, width] = self.padded_size();
+        Signal {
+            planes: self.batch() * self.channels[1],
+            frames: (self.signal.frames + self.history() + 1).saturating_sub(self.kernel[0]),
+            height: height + 1 - self.kernel[1],
+            width: width + 1 - self.kernel[2],
+        }
+    }
+
+    fn weights(&self) -> Vec<usize> {
+        vec![self.weights_len(), self.channels[1]]
+    }
+
+    fn with_frames(&self, frames: usize) -> Self {
+        Self { signal: self.signal.with_frames(frames), ..self.clone() }
+    }
+
+    fn state_lengths(&self) -> Vec<usize> {
+        match self.history() {
+            0 => vec![],
+            frames => vec![frames * self.signal.state_len()],
+        }
+    }
+
+    fn reference(
+        &self,
+        _: &[f64],
+        inputs: &[&[f64]],
+        state: &[&[f64]],
+        output: &mut [f64],
+        state_after: &mut [&mut [f64]],
+    ) {
+        reference::conv3d(self, inputs, state, output, state_after);
+    }
+
+    fn forward<T: Real>(
+        &self,
+        _: &[f64],
+        inputs: &[&[T]],
+        state: &[&[T]],
+        output: &mut [T],
+        state_after: &mut [&mut [T]],
+    ) {
+        forward::conv3d(self, inputs, state, output, state_after);
+    }
+
+    fn adjoint<T: Real>(
+        &self,
+        _: &[f64],
+        inputs: &[&[T]],
+        state: &[&[T]],
+        output_gradient: &[T],
+        state_gradient: &[&[T]],
+        gradients: Gradients<'_, T>,
+    ) {
+        adjoint::conv3d(self, inputs, state, output_gradient, state_gradient, gradients);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::{self, Case};
+
+    #[test]
+    fn conforms() {
+        for (channels, kernel, border, history, height, frames) in [
+            ([1, 1], [5, 3, 3], Border::Replicate, true, 4, 7),
+            ([1, 1], [4, 2, 5], Border::Replicate, true, 3, 9),
+            ([1, 1], [1, 4, 3], Border::Replicate, true, 5, 3),
+            ([1, 1], [7, 1, 1], Border::Replicate, true, 2, 5),
+            ([1, 3], [3, 3, 2], Border::Replicate, true, 3, 5),
+            ([2, 1], [2, 2, 2], Border::Replicate, true, 3, 5),
+            ([2, 5], [6, 1, 3], Border::Replicate, true, 2, 8),
+        ] {
+            let signal = Signal { planes: channels[0], frames, height, width: 1 };
+            conformance::check(&Case::new(
+                move |signal| Conv3d::new(signal, channels, kernel, border, history),
+                signal,
+                &[],
+            ));
+        }
+    }
+
+    #[test]
+    fn valid_borders_and_no_history_give_the_inside_of_the_whole() {
+        let signal = Signal { planes: 1, frames: 6, height: 7, width: 9 };
+        let x: Vec<f64> = (0..signal.len()).map(|i| ((i * 37) % 101) as f64).collect();
+        let w: Vec<f64> = (0..3 * 3 * 4).map(|i| ((i * 13) % 17) as f64 - 8.0).collect();
+        let whole = Conv3d::new(signal, [1, 1], [3, 3, 4], Border::Replicate, true);
+        let inside = Conv3d::new(signal, [1, 1], [3, 3, 4], Border::Valid, false);
+        let mut y = vec![0.0; signal.len()];
+        whole.forward(&[], &[&x, &w, &[1.0]], &[&vec![0.0; 2 * 63]], &mut y, &mut [&mut vec![0.0; 2 * 63]]);
+        let small = inside.output_signal();
+        assert_eq!(small, Signal { planes: 1, frames: 4, height: 5, width: 6 });
+        let mut z = vec![0.0; small.len()];
+        inside.forward(&[], &[&x, &w, &[1.0]], &[], &mut z, &mut []);
+        for t in 0..4 {
+            for p in 0..5 {
+                for q in 0..6 {
+                    assert_eq!(z[(t * 5 + p) * 6 + q], y[((t + 2) * 7 + p + 1) * 9 + q + 2]);
+                }
+            }
+        }
+    }
+}
