@@ -177,7 +177,14 @@ impl Scope<'_> {
         names: &[&str],
     ) -> Result<Tensor> {
         let lengths = operation.state_lengths();
-        debug_assert_eq!(lengths.len(), names.len());
+        if lengths.len() != names.len() {
+            let found = format!("{} names", names.len());
+            return Err(Error::argument(
+                format!("states of {}", O::NAME),
+                format!("{} names", lengths.len()),
+                found,
+            ));
+        }
         let like = inputs[0];
         let dtype = if like.dtype() == DType::U8 { DType::F32 } else { like.dtype() };
         let before: Vec<Tensor> = names
@@ -217,6 +224,11 @@ impl Scope<'_> {
     pub fn kept(&self, name: &str) -> Option<Tensor> {
         let array = self.state.get(&self.path_of(name))?;
         Some(if self.gradients == GradientMode::Through { array.clone() } else { array.detach() })
+    }
+
+    /// Forgets a state array.
+    pub fn forget(&mut self, name: &str) {
+        self.state.remove(&self.path_of(name));
     }
 
     /// Keeps a state array for the next chunk.
@@ -295,6 +307,7 @@ pub(crate) fn advance(
     let input = if gradients == GradientMode::Off { &input.detach() } else { input };
     let mut scope = Scope { path: String::new(), state, gradients, recorder: recorder.as_deref_mut() };
     let output = layer.forward(input, &mut scope)?;
+    state.check(layer)?;
     state.advance(shape[2] as u64);
     Ok(output)
 }

@@ -48,7 +48,7 @@ fn without_feedback<T: Real>(
     output: &mut [T],
     v_after: &mut [T],
 ) {
-    // E = (α/g)·I as one factor and the same operations at every step as in `membrane_step`.
+    // The same operations in the same order as in `membrane_step`: switching λ on and off changes no bit.
     let membrane = Membrane::<T>::new(constants);
     let decay = (-membrane.step_s * membrane.leak).exp_of_negative();
     let items: Vec<_> =

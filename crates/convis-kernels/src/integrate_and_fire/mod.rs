@@ -8,12 +8,13 @@
 //! **Exact** (the default): current and noise are constant within a step of length d and the equation is solved,
 //! not stepped:
 //! ```text
-//! J    = I + σ·√(2g/d)·ξ            one normal ξ per neuron and step
-//! E    = J/g
+//! x    = e^{−g·d}
+//! E    = I/g + σ·√((1+x)/(1−x))·ξ   one normal ξ per neuron and step
 //! V(t) = E + (V₀ − E)·e^{−g·t}
 //! t*   = ln((E − V₀)/(E − 1))/g     time of the spike, where E > 1 and V(t) reaches 1 within the step
 //! ```
-//! Spike times are exact, refractory periods end anywhere within a step, and several spikes fit into one step
+//! The factor of ξ gives V exactly the standard deviation σ at every step width; for g·d ≪ 1 it is the noise current
+//! σ·√(2g/d). Spike times are exact, refractory periods end anywhere within a step, and several spikes fit into one step
 //! (at most 255).
 //!
 //! **Euler**: the grid of the 2018 toolbox, at most one spike per step, refractory time counted in whole steps:
@@ -40,7 +41,7 @@
 //! Spikes carry no gradient.
 //!
 //! # Source
-//! Wohrer & Kornprobst 2009 (J. Comput. Neurosci. 26:219), ganglion-cell spike generation. The noise current has
+//! Wohrer & Kornprobst 2009 (J. Comput. Neurosci. 26:219), ganglion-cell spike generation. The noise has
 //! the factor √2 that makes σ the standard deviation of V, which the 2018 toolbox lacked.
 
 mod euler;
@@ -207,9 +208,10 @@ fn merge(first_step: u64, frames: usize, found: Vec<Vec<Spike>>, events: &mut Ve
     }
 }
 
-/// Amplitude of the noise current that is constant within a step: σ·√(2g/d).
-fn noise_current(neuron: &Neuron) -> f64 {
-    neuron.noise_sigma * (2.0 * neuron.leak_hz / neuron.step_s).sqrt()
+/// Amplitude of the noise in the resting potential E, constant within a step: σ·√((1+x)/(1−x)), x = e^{−g·d}.
+fn noise_of_rest(neuron: &Neuron) -> f64 {
+    let x = (-neuron.leak_hz * neuron.step_s).exp();
+    neuron.noise_sigma * ((1.0 + x) / (1.0 - x)).sqrt()
 }
 
 /// A refractory period in seconds; `count` spikes of this neuron came before in the same step.

@@ -72,13 +72,15 @@ fn spikes_of_step(
                 *v = 0.0;
                 return;
             }
-            let e = (current + sigma * (2.0 * g / d).sqrt() * xi) / g;
+            let x = (-g * d).exp();
+            let e = current / g + sigma * ((1.0 + x) / (1.0 - x)).sqrt() * xi;
             let mut now = *r * d; // the refractory period ends here
             let mut start = if *r > 0.0 { 0.0 } else { *v };
             *r = 0.0;
             for count in 0..255 {
                 let end = e + (start - e) * (-g * (d - now)).exp();
-                if end < 1.0 {
+                // With E = 1 the threshold is approached and never reached, whatever rounding makes of V.
+                if end < 1.0 || (e <= 1.0 && start < 1.0) {
                     *v = end;
                     return;
                 }

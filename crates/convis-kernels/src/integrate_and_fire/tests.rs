@@ -140,18 +140,33 @@ fn the_rate_of_a_constant_current_is_the_closed_form() {
 }
 
 #[test]
-fn sigma_is_the_standard_deviation_of_the_potential() {
-    for integration in [Integration::Exact, Integration::Euler] {
-        let signal = Signal { planes: 1, frames: 2000, height: 1, width: 500 };
-        let neuron = Neuron { noise_sigma: 0.1, ..NEURON };
+fn sigma_is_the_standard_deviation_of_the_potential_at_every_step_width() {
+    for (integration, step_s) in [
+        (Integration::Exact, 0.001),
+        (Integration::Exact, 0.005),
+        (Integration::Exact, 0.05),
+        (Integration::Euler, 0.001),
+    ] {
+        let signal = Signal { planes: 1, frames: 1000, height: 1, width: 2000 };
+        let neuron = Neuron { noise_sigma: 0.1, step_s, ..NEURON };
         let run = run::<f32>(signal, integration, &neuron, &vec![10.0; signal.len()], &[]);
         let n = run.v.len() as f64;
         let mean = run.v.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
         let sd = (run.v.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / n).sqrt();
-        // Mean I/g; four standard errors of the standard deviation of 500 numbers, and 3 % for the step width.
-        assert!((mean - 0.2).abs() < 4.0 * 0.1 / n.sqrt());
-        assert!((sd - 0.1).abs() < 0.1 * (4.0 / (2.0 * n).sqrt() + 0.03), "{integration:?}: {sd}");
+        // Mean I/g; four standard errors of 2000 numbers. An Euler step of g·d = 0.05 adds g·d/4.
+        let euler = if integration == Integration::Euler { 0.1 * 0.05 / 4.0 } else { 0.0 };
+        assert!((mean - 0.2).abs() < 4.0 * 0.1 / n.sqrt(), "{integration:?} {step_s}: {mean}");
+        assert!((sd - 0.1 - euler).abs() < 4.0 * 0.1 / (2.0 * n).sqrt(), "{integration:?} {step_s}: {sd}");
     }
+}
+
+#[test]
+fn a_current_that_rests_exactly_at_the_threshold_never_spikes() {
+    let signal = Signal { planes: 1, frames: 4, height: 1, width: 1 };
+    let neuron = Neuron { noise_sigma: 0.0, refractory_sd_s: 0.0, step_s: 1.0, ..NEURON };
+    let run = run::<f64>(signal, Integration::Exact, &neuron, &[50.0, 50.0, 50.0, 500.0], &[]);
+    assert_eq!(run.spikes[..3], [0, 0, 0]);
+    assert!(run.spikes[3] > 50 && run.r[0].is_finite());
 }
 
 #[test]
