@@ -157,6 +157,14 @@ impl Scope<'_> {
         parameter.traced(self.gradients != GradientMode::Off)
     }
 
+    /// The numbers of an array parameter for an operation on movies of this type, as its weights.
+    ///
+    /// # Errors
+    /// None at present: a parameter's numbers fit its shape.
+    pub fn array(&self, parameter: &Parameter, dtype: DType) -> Result<Tensor> {
+        parameter.traced_array(dtype, self.gradients != GradientMode::Off)
+    }
+
     /// Runs an operation whose state, if it has one, is kept under `names`.
     ///
     /// # Errors

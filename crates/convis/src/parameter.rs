@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::tensor::{Leaf, Scalar};
-use crate::{Error, Result, Tensor};
+use crate::{DType, Error, Result, Tensor};
 
 /// Which values make sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,15 @@ impl Range {
         };
         if fits && value.is_finite() { Ok(()) } else { Err(Error::argument(name, expected, value)) }
     }
+}
+
+/// Which shapes a parameter's numbers may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// The one it was made with.
+    Fixed,
+    /// As many axes as it was made with, each of any length from 1.
+    AnyLengths,
 }
 
 /// What is known about a parameter before it has a value.
@@ -72,6 +81,7 @@ pub struct Parameter(Arc<Inner>);
 struct Inner {
     spec: Spec,
     value: RwLock<(Vec<f64>, Vec<usize>)>,
+    shape: Shape,
     requires_grad: AtomicBool,
     leaf: Leaf,
 }
@@ -79,9 +89,36 @@ struct Inner {
 impl Parameter {
     /// A scalar parameter with its default value.
     pub fn new(spec: Spec) -> Self {
+        Self::with(spec, vec![spec.default], vec![1], Shape::Fixed)
+    }
+
+    /// A parameter that is an array, every number of it the default value.
+    ///
+    /// ```
+    /// use convis::parameter::{Parameter, Range, Shape, Spec};
+    /// let spec = Spec {
+    ///     name: "weight",
+    ///     unit: "",
+    ///     doc: "A kernel.",
+    ///     default: 0.0,
+    ///     range: Range::Any,
+    ///     differentiable: true,
+    /// };
+    /// let weight = Parameter::array(spec, &[1, 3], Shape::AnyLengths);
+    /// assert_eq!(weight.value(), (vec![0.0; 3], vec![1, 3]));
+    /// weight.set_value(vec![1.0, 2.0], &[2, 1])?;
+    /// assert!(weight.set_value(vec![1.0, 2.0], &[2]).is_err());
+    /// # Ok::<(), convis::Error>(())
+    /// ```
+    pub fn array(spec: Spec, shape: &[usize], may_become: Shape) -> Self {
+        Self::with(spec, vec![spec.default; shape.iter().product()], shape.to_vec(), may_become)
+    }
+
+    fn with(spec: Spec, value: Vec<f64>, lengths: Vec<usize>, shape: Shape) -> Self {
         Self(Arc::new(Inner {
             spec,
-            value: RwLock::new((vec![spec.default], vec![1])),
+            value: RwLock::new((value, lengths)),
+            shape,
             requires_grad: AtomicBool::new(spec.differentiable),
             leaf: Leaf::default(),
         }))
@@ -123,16 +160,29 @@ impl Parameter {
 
     /// Sets all numbers of a parameter.
     ///
+    /// A gradient of another shape is forgotten.
+    ///
     /// # Errors
-    /// If the shape differs, or a value is not finite or outside the parameter's range. The old value stays.
+    /// If the parameter cannot take this shape, or a value is not finite or outside the parameter's range. The old value
+    /// stays.
     pub fn set_value(&self, value: Vec<f64>, shape: &[usize]) -> Result<()> {
         let mut now = self.0.value.write().unwrap_or_else(PoisonError::into_inner);
-        if now.0.len() != value.len() {
-            let expected = format!("{} (shape {:?})", counted(now.0.len()), now.1);
+        let (scalar, holds) = (now.0.len() == 1, shape.iter().product::<usize>() == value.len());
+        let (fits, expected) = match self.0.shape {
+            Shape::Fixed if scalar => (value.len() == 1, "one number (shape [1])".into()),
+            Shape::Fixed => (now.1 == shape, format!("{} numbers (shape {:?})", now.0.len(), now.1)),
+            Shape::AnyLengths => {
+                let fits = now.1.len() == shape.len() && !value.is_empty();
+                (fits, format!("an array of {} axes that is not empty", now.1.len()))
+            }
+        };
+        if !(fits && holds) {
             return Err(Error::argument(self.name(), expected, format!("{} (shape {shape:?})", value.len())));
         }
-        for &x in &value {
-            self.0.spec.range.check(self.name(), x)?;
+        self.check(&value)?;
+        if self.0.shape == Shape::AnyLengths && now.1 != shape {
+            now.1 = shape.to_vec();
+            self.set_gradient(None);
         }
         now.0 = value;
         Ok(())
@@ -185,10 +235,13 @@ impl Parameter {
             Scalar::constant(self.scalar())
         }
     }
-}
 
-fn counted(n: usize) -> String {
-    if n == 1 { "one number".into() } else { format!("{n} numbers") }
+    /// Its numbers for an operation, with a source where a gradient is wanted.
+    pub(crate) fn traced_array(&self, dtype: DType, gradients: bool) -> Result<Tensor> {
+        let (value, shape) = self.value();
+        let array = Tensor::from_vec(value, &shape)?.cast(dtype);
+        Ok(if gradients && self.requires_grad() { array.with_leaf(&self.0.leaf) } else { array })
+    }
 }
 
 #[cfg(test)]
@@ -208,5 +261,23 @@ mod tests {
         assert!(n.set_value(vec![1.0, 2.0], &[2]).is_err());
         assert_eq!(n.scalar(), 2.0);
         assert!(n.set_requires_grad(true).is_err());
+    }
+
+    #[test]
+    fn an_array_keeps_its_number_of_axes_and_a_fixed_one_its_shape() {
+        let spec = Spec { name: "weight", range: Range::Any, differentiable: true, ..COUNT };
+        let fixed = Parameter::array(spec, &[2, 2], Shape::Fixed);
+        assert!(fixed.set_value(vec![1.0; 4], &[4, 1]).is_err());
+        fixed.set_value(vec![1.0; 4], &[2, 2]).unwrap();
+        let free = Parameter::array(spec, &[1, 1], Shape::AnyLengths);
+        free.set_gradient(Some(Tensor::zeros(DType::F64, &[1, 1])));
+        for (value, shape) in [(vec![1.0; 3], vec![3]), (vec![], vec![0, 3]), (vec![1.0; 3], vec![2, 2])] {
+            assert!(free.set_value(value, &shape).is_err());
+        }
+        assert!(free.set_value(vec![f64::NAN; 3], &[3, 1]).is_err());
+        assert!(free.gradient().is_some());
+        free.set_value(vec![1.0; 3], &[3, 1]).unwrap();
+        assert_eq!(free.value(), (vec![1.0; 3], vec![3, 1]));
+        assert!(free.gradient().is_none());
     }
 }

@@ -29,7 +29,9 @@ impl Leaf {
 
     fn add(&self, gradient: &Tensor) {
         let mut sum = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *sum = Some(sum.as_ref().map_or_else(|| gradient.clone(), |sum| sum.plus(gradient)));
+        // The weights of a model may have been used in single and in double precision.
+        let add = |sum: &Tensor| sum.plus(&gradient.cast(sum.dtype()));
+        *sum = Some(sum.as_ref().map_or_else(|| gradient.clone(), add));
     }
 }
 
