@@ -37,7 +37,7 @@ use crate::{Resolution, Result, Tensor};
 /// ```
 #[derive(Debug)]
 pub struct Delay {
-    delay: usize,
+    steps: usize,
     length: usize,
     resolution: Resolution,
 }
@@ -45,12 +45,12 @@ pub struct Delay {
 impl Delay {
     /// A delay of so many frames, with `length` frames of the past in front of every chunk.
     pub const fn new(delay: usize, length: usize, resolution: Resolution) -> Self {
-        Self { delay, length, resolution }
+        Self { steps: delay, length, resolution }
     }
 
     /// Frames by which the movie is delayed.
     pub const fn delay(&self) -> usize {
-        self.delay
+        self.steps
     }
 
     /// Frames of the past in front of every chunk.
@@ -77,7 +77,7 @@ impl Layer for Delay {
     }
 
     fn forward(&self, input: &Tensor, scope: &mut Scope<'_>) -> Result<Output> {
-        let line = DelayLine { signal: input.signal()?, delay: self.delay, length: self.length };
+        let line = DelayLine { signal: input.signal()?, delay: self.steps, length: self.length };
         let names: &[&str] = if line.history() == 0 { &[] } else { &["history"] };
         Ok(scope.apply(&line, &[], &[input], names)?.into())
     }

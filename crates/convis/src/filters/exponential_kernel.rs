@@ -28,7 +28,7 @@ use crate::{Error, Resolution, Result, Tensor};
 /// | `n`, `length` | –, steps | given at construction, fixed |
 ///
 /// # Source
-/// Wohrer & Kornprobst 2009 (J. Comput. Neurosci. 26:219), E_τ and E_{n,τ}; convis 0.6.4 by its recorded numbers.
+/// Wohrer & Kornprobst 2009 (J. Comput. Neurosci. 26:219), `E_τ` and `E_{n,τ}`; convis 0.6.4 by its recorded numbers.
 ///
 /// # Example
 /// ```
@@ -120,9 +120,13 @@ impl ExponentialKernel {
         };
         if self.rule == Rule::Published {
             let sum: f64 = samples.iter().sum();
-            samples.iter_mut().for_each(|k| *k /= sum);
+            for k in &mut samples {
+                *k /= sum;
+            }
             let mean: f64 = samples.iter().zip(&slopes).map(|(k, slope)| k * slope).sum();
-            slopes.iter_mut().for_each(|slope| *slope -= mean);
+            for slope in &mut slopes {
+                *slope -= mean;
+            }
         }
         let steps_per_second = self.resolution.steps_per_second();
         let by_tau = samples.iter().zip(&slopes).map(|(k, slope)| k * slope * steps_per_second).collect();

@@ -59,7 +59,7 @@ impl Default for Temporal {
 /// If tau or epsilon make no sense.
 ///
 /// # Source
-/// Wohrer & Kornprobst 2009 (J. Comput. Neurosci. 26:219), E_τ and E_{n,τ}; convis 0.6.4 by its recorded numbers.
+/// Wohrer & Kornprobst 2009 (J. Comput. Neurosci. 26:219), `E_τ` and `E_{n,τ}`; convis 0.6.4 by its recorded numbers.
 ///
 /// # Example
 /// ```
@@ -83,7 +83,7 @@ pub fn exponential(tau_s: f64, options: &Temporal, resolution: Resolution) -> Re
 }
 
 fn fitted(length: usize, even: Option<bool>) -> usize {
-    length + usize::from(even.is_some_and(|even| (length % 2 == 0) != even))
+    length + usize::from(even.is_some_and(|even| length.is_multiple_of(2) != even))
 }
 
 fn published(tau: f64, options: &Temporal) -> Result<Vec<f64>> {
@@ -157,7 +157,7 @@ pub(crate) fn cascade_sample(t: usize, n: usize, tau: f64) -> f64 {
 /// If tau, epsilon or the weight make no sense.
 ///
 /// # Source
-/// Wohrer & Kornprobst 2009 (J. Comput. Neurosci. 26:219), T_{w,τ}; convis 0.6.4 by its recorded numbers.
+/// Wohrer & Kornprobst 2009 (J. Comput. Neurosci. 26:219), `T_{w,τ}`; convis 0.6.4 by its recorded numbers.
 ///
 /// # Example
 /// ```

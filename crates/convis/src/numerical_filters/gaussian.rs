@@ -37,7 +37,7 @@ impl Default for Spatial {
 /// If a sigma is negative or not finite, or epsilon or border make no sense.
 ///
 /// # Source
-/// Wohrer & Kornprobst 2009 (J. Comput. Neurosci. 26:219), G_σ, cut as `scipy.ndimage.gaussian_filter` does; convis 0.6.4
+/// Wohrer & Kornprobst 2009 (J. Comput. Neurosci. 26:219), `G_σ`, cut as `scipy.ndimage.gaussian_filter` does; convis 0.6.4
 /// by its recorded numbers.
 ///
 /// # Example
@@ -148,7 +148,7 @@ mod tests {
                 let options = Spatial { even, ..Spatial::default() };
                 let kernel = gaussian_2d(sigma, 0.1, &options, Resolution::default()).unwrap();
                 assert!((kernel.to_f64().iter().sum::<f64>() - 1.0).abs() < 1e-12);
-                assert!(kernel.shape().iter().all(|n| (n % 2 == 0) == even));
+                assert!(kernel.shape().iter().all(|n| n.is_multiple_of(2) == even));
             }
         }
         let kernel = gaussian_5d(0.1, 0.1, &Spatial::default(), Resolution::default()).unwrap();

@@ -28,7 +28,9 @@ pub fn sum(tensors: &[&Tensor], axis: usize) -> Result<Tensor> {
     }
     let reduced = |tensor: &Tensor| {
         let mut shape = tensor.shape().to_vec();
-        shape.get_mut(axis).map(|length| *length = 1);
+        if let Some(length) = shape.get_mut(axis) {
+            *length = 1;
+        }
         shape
     };
     let shape = reduced(first);
