@@ -4,13 +4,14 @@
 //! Continuous, along each axis, with s the width in pixels:
 //! ```text
 //! Deriche    h(x) ∝ (1 + α|x|)·e^{−α|x|}                     α = 1.695/s
-//! Gaussian   h(x) ∝ Σₘ (Aₘ·cos ωₘu + Bₘ·sin ωₘu)·e^{−βₘu}     u = |x|/s, m = 1, 2
+//! Gaussian   h(x) ∝ Σₘ (Aₘ·cos ωₘu + Bₘ·sin ωₘu)·e^{−βₘu}     u = |x|/s, m = 1, 2, 3
 //!
-//!            m    A         B        β       ω
-//!            1    1.6800    3.7350   1.7830  0.6318
-//!            2   −0.6803   −0.2598   1.7230  1.9970
+//!            m    A               B               β             ω
+//!            1    2.5794977674    2.9928427479    1.8854373830  0.45737253773
+//!            2   −1.6143058682    0.67908975701   1.8804664120  1.4492014801
+//!            3    0.034808267301 −0.17463934348   1.8326872571  2.6447384037
 //! ```
-//! Discrete: the samples of h at whole pixels, divided by their sum, as a sum of sections (one for Deriche, two for
+//! Discrete: the samples of h at whole pixels, divided by their sum, as a sum of sections (one for Deriche, three for
 //! Gaussian), each a filter forwards and one backwards:
 //! ```text
 //! y⁺ᵢ = a₀·xᵢ + a₁·xᵢ₋₁ + b₀·y⁺ᵢ₋₁ + b₁·y⁺ᵢ₋₂
@@ -24,7 +25,7 @@
 //! first down the columns, then along the rows, times λ. The border is replicated: both filters start from the steady
 //! state of the border pixel, so that a flat image stays flat up to its border.
 //!
-//! The standard deviation of Deriche's filter is 2/α = 1.18·s, that of the other s (0.2 % less from s = 0.7 pixel on;
+//! The standard deviation of Deriche's filter is 2/α = 1.18·s, that of the other s (to 2·10⁻⁴ from s = 0.8 pixel on;
 //! below, that of the sampled Gaussian).
 //!
 //! # Shapes
@@ -37,8 +38,10 @@
 //! | λ | `gain` | – |
 //!
 //! # Source
-//! R. Deriche 1987 (Int. J. Computer Vision 1:167): the second-order filter; R. Deriche 1993 (INRIA research report
-//! 1893): the Gaussian of fourth order. α = 1.695/s is the width that Virtual Retina (Wohrer & Kornprobst 2009) uses.
+//! R. Deriche 1987 (Int. J. Computer Vision 1:167): the second-order filter; α = 1.695/s is the width that Virtual Retina
+//! (Wohrer & Kornprobst 2009) uses. R. Deriche 1993 (INRIA research report 1893): the form of the Gaussian. His filter of
+//! fourth order is 0.23 % narrow and deviates by 5·10⁻⁴ of the peak; this one has a section more and coefficients of its
+//! own, and deviates by 1.2·10⁻⁵.
 
 mod adjoint;
 mod forward;
@@ -56,7 +59,7 @@ pub enum Kind {
     /// Deriche's filter of second order: a peak with exponential tails, 1.18 times as wide as asked for.
     #[default]
     Deriche,
-    /// Deriche's Gaussian of fourth order: within 6·10⁻⁴ of the peak of a sampled Gaussian.
+    /// A Gaussian of sixth order: within 3·10⁻⁵ of the peak of a sampled one.
     Gaussian,
 }
 
@@ -109,7 +112,7 @@ impl Spread {
 /// // A density of 1/3 is a standard deviation of 3 pixels.
 /// blur.forward(&[1.0 / 3.0, 1.0], &[&point], &[], &mut y, &mut []);
 /// let variance: f64 = (0..61 * 61).map(|i| (i as f64 % 61.0 - 30.0).powi(2) * y[i]).sum();
-/// assert!((variance.sqrt() / 3.0 - 1.0).abs() < 0.005);
+/// assert!((variance.sqrt() / 3.0 - 1.0).abs() < 2e-4);
 /// ```
 #[derive(Clone, Debug)]
 pub struct RecursiveBlur {
@@ -219,16 +222,15 @@ mod tests {
 
     #[test]
     fn the_gaussian_has_the_standard_deviation_asked_for() {
-        for s in [0.7, 1.0, 1.5, 2.0, 5.0, 10.0, 20.0] {
+        for s in [0.8, 1.0, 1.5, 2.0, 5.0, 10.0, 20.0] {
             let y = response(Kind::Gaussian, s);
             let distance = |i: usize| i as f64 - 200.0;
             let variance: f64 = y.iter().enumerate().map(|(i, y)| y * distance(i).powi(2)).sum();
-            // Deriche's fit is 0.23 % narrow.
-            assert!((variance.sqrt() / s - 1.0).abs() < 5e-3, "{s}: {}", variance.sqrt());
+            assert!((variance.sqrt() / s - 1.0).abs() < 2e-4, "{s}: {}", variance.sqrt());
             let gauss: Vec<f64> = (0..401).map(|i| (-0.5 * (distance(i) / s).powi(2)).exp()).collect();
             let sum: f64 = gauss.iter().sum();
             for (y, g) in y.iter().zip(&gauss) {
-                assert!((y - g / sum).abs() < 6e-4 / sum, "{s}");
+                assert!((y - g / sum).abs() < 3e-5 / sum, "{s}");
             }
         }
     }

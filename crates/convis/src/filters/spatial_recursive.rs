@@ -10,7 +10,7 @@ use crate::{Error, Resolution, Result, Tensor};
 /// Blurs every frame by recursive filters of a given density.
 ///
 /// # Equation
-/// See [`convis_kernels::recursive_blur`]: Deriche's filter of second order by default, or one of fourth order whose
+/// See [`convis_kernels::recursive_blur`]: Deriche's filter of second order by default, or one of sixth order whose
 /// response is a Gaussian of standard deviation 1/density.
 ///
 /// # Shapes

@@ -10,7 +10,7 @@ use crate::{Resolution, Result, Tensor};
 /// # Equation
 /// That of [`HalfRecursiveOplFilter`](super::HalfRecursiveOplFilter), with [`convis_kernels::recursive_blur`] for the
 /// blurs `G_σ`: Deriche's filter of second order, which is 1.18 times as wide as its σ says and is what the toolbox of 2018
-/// and Virtual Retina use, or his Gaussian of fourth order, whose standard deviation is σ.
+/// and Virtual Retina use, or a Gaussian of sixth order, whose standard deviation is σ.
 ///
 /// # Shapes
 /// Input (luminance) and output (current) `[batch, channel, time, height, width]`. State: one array per low-pass

@@ -48,6 +48,8 @@ pub fn compare(golden: &Golden, kind: &str, layer: &dyn Layer, answer: &str) -> 
         .iter()
         .map(|leaf| leaf.gradient().ok_or("the input has no gradient"))
         .collect::<Result<_, _>>()?;
+    let terms = results.iter().flat_map(|(output, probe)| output.to_f64().into_iter().zip(probe.to_f64()));
+    let size: f64 = terms.map(|(y, g)| (y * g).abs()).sum();
     for name in &names {
         let want = golden.numbers(&format!("grad_{name}"))?;
         let got = if *name == "input" {
@@ -57,7 +59,9 @@ pub fn compare(golden: &Golden, kind: &str, layer: &dyn Layer, answer: &str) -> 
             gradient.ok_or_else(|| format!("{name} has no gradient"))?.to_f64()
         };
         let deviation = deviation(&got, &want)?;
-        if deviation > TOLERANCE {
+        // The gradient of a number is a sum that may cancel: the size of its terms sets the rounding.
+        let cancelled = want.len() == 1 && (got[0] - want[0]).abs() <= 1e-6 * size;
+        if deviation > TOLERANCE && !cancelled {
             return Err(format!("gradient of {name}: {deviation:.2e} of max"));
         }
     }
