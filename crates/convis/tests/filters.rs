@@ -127,7 +127,9 @@ fn gradients_are_derivatives_within_and_across_chunks() {
             let mut tracked = parts.clone();
             tracked[0] = parts[0].with_leaf(&leaf);
             let parameters = layer::parameters(layer);
-            parameters.iter().for_each(|(_, parameter)| parameter.set_gradient(None));
+            for (_, parameter) in &parameters {
+                parameter.set_gradient(None);
+            }
             let (_, results) = loss(layer, &tracked, GradientMode::Through);
             // A chunk that depends on nothing tracked (a delay longer than it) has no history.
             let seeds: Vec<(&Tensor, Tensor)> =

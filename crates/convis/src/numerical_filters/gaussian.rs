@@ -31,7 +31,8 @@ impl Default for Spatial {
 /// Convis     a = 1/(s√2π), h = border·⌈√(−2s²·ln(ε/a))⌉
 ///            k = a·exp(−X²/2s²) clipped to [0, 1], X = 1−h … h−1 (even: ½−h … h−½); [1] (even: [1, 1]) where h < 1
 /// ```
-/// and their product. Published: x is height (rows), y is width. Convis: the other way round, and [1] where one σ is 0.
+/// and their product. Published: x is height (rows), y is width. Convis: the other way round, a single 1 where one
+/// σ is 0.
 ///
 /// # Errors
 /// If a sigma is negative or not finite, or epsilon or border make no sense.

@@ -37,9 +37,11 @@ fn close(what: &str, got: &[f64], want: &[f64], tolerance: f64) -> Result<f64, S
     Ok(deviation)
 }
 
+type Conversion = fn(&Resolution, f64) -> f64;
+
 fn resolution(golden: &Golden) -> Result<String, String> {
     let (ppd, sps, v) = (golden.numbers("ppd")?, golden.numbers("sps")?, golden.numbers("v")?);
-    let conversions: [(&str, fn(&Resolution, f64) -> f64); 4] = [
+    let conversions: [(&str, Conversion); 4] = [
         ("degree_to_pixel", Resolution::degree_to_pixel),
         ("pixel_to_degree", Resolution::pixel_to_degree),
         ("seconds_to_steps", Resolution::seconds_to_steps),

@@ -27,7 +27,9 @@ pub fn compare(golden: &Golden, kind: &str, layer: &dyn Layer, answer: &str) -> 
     }
     let (input, probe) = (golden.movie("input", DType::F64)?, golden.movie("probe", DType::F64)?);
     let parameters = layer::parameters(layer);
-    parameters.iter().for_each(|(_, parameter)| parameter.set_gradient(None));
+    for (_, parameter) in &parameters {
+        parameter.set_gradient(None);
+    }
     let frames = input.shape()[2];
     let chunk = golden.chunk().unwrap_or(frames).max(1);
     // None of these layers cuts its recorded gradients at the ends of chunks.
