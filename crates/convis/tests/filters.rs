@@ -228,6 +228,10 @@ fn what_cannot_be_done_is_refused_and_said() {
     let blur = SpatialRecursiveFilter::new(1.0, RecursiveKind::Deriche, r).unwrap();
     assert!(blur.gaussian(0.0).is_err() && blur.gaussian(f64::NAN).is_err());
     assert!(SpatialRecursiveFilter::new(0.0, RecursiveKind::Deriche, r).is_err());
+    let wide = SpatialRecursiveFilter::new(1e-9, RecursiveKind::Gaussian, r).unwrap();
+    assert!(answer(&wide, &mut State::new(NOISE)).unwrap_err().starts_with("density"));
+    let wide = RecursiveBlur::new(1e9, RecursiveKind::Deriche, r).unwrap();
+    assert!(answer(&wide, &mut State::new(NOISE)).unwrap_err().starts_with("sigma"));
     assert!(NLSquare::new(f64::INFINITY, 0.0, r).is_err());
 }
 

@@ -12,7 +12,7 @@
 //! μ = (b₀ + b₁)·λ₀ + b₁·λ₁               ∂/∂x += c·μ       ∂/∂density += ċ·x·μ
 //! ```
 
-use super::forward::{down, taps, transpose};
+use super::forward::{down, step, taps, transpose};
 use super::{RecursiveBlur, Section};
 use crate::operation::Gradients;
 use crate::{Real, parallel, simd};
@@ -71,63 +71,82 @@ fn down_transposed(sections: &[Section], width: usize, x: &[f64], g: &[f64], out
     out.fill(0.0);
     let mut sums = vec![0.0; width];
     let mut y = vec![0.0; x.len()];
-    let mut lambda = vec![0.0; 2 * width];
+    let mut recent = vec![0.0; 2 * width];
     for section in sections {
         for backwards in [false, true] {
             let half = if backwards { 2 } else { 0 };
-            let first = if backwards { rows - 1 } else { 0 };
             // Row number i in the direction of the filter.
             let at = |i: usize| if backwards { rows - 1 - i } else { i };
             let range = |p: usize| p * width..(p + 1) * width;
             let (steady, steady_by_density) = section.gain(half);
-            let ([b0, b1], [by_b0, by_b1]) = (section.b, section.b_by_density);
-            let (by_near, by_far) = (section.a_by_density[half], section.a_by_density[half + 1]);
+            let first = &x[range(at(0))];
+            let start: Vec<f64> = first.iter().map(|x| steady * x).collect();
+            let slopes = (&section.a_by_density[half..half + 2], &section.b_by_density[..]);
             simd::vectorized(
                 #[inline(always)]
                 || {
                     // What the filter computed, row by row.
+                    y.fill(0.0);
+                    let (y1, y2) = recent.split_at_mut(width);
+                    let (mut y1, mut y2) = (y1, y2);
+                    y1.copy_from_slice(&start);
+                    y2.copy_from_slice(&start);
                     for i in 0..rows {
-                        let (near, far, [a0, a1]) = taps(section, rows, at(i), backwards);
-                        for k in 0..width {
-                            let start = steady * x[first * width + k];
-                            let y1 = if i >= 1 { y[at(i - 1) * width + k] } else { start };
-                            let y2 = if i >= 2 { y[at(i - 2) * width + k] } else { start };
-                            y[at(i) * width + k] =
-                                (a0 * x[near * width + k] + a1 * x[far * width + k] + b0 * y1 + b1 * y2)
-                                    .flush();
-                        }
+                        let (near, far, a) = taps(section, rows, at(i), backwards);
+                        let out = &mut y[range(at(i))];
+                        step(a, section.b, &x[range(near)], &x[range(far)], y1, y2, out);
+                        std::mem::swap(&mut y1, &mut y2);
                     }
-                    lambda.fill(0.0);
-                    let (l1, l2) = lambda.split_at_mut(width);
+                    let (l1, l2) = recent.split_at_mut(width);
                     let (mut l1, mut l2) = (l1, l2);
+                    l1.fill(0.0);
+                    l2.fill(0.0);
                     for i in (0..rows).rev() {
                         let (near, far, [a0, a1]) = taps(section, rows, at(i), backwards);
-                        let g = &g[range(at(i))];
-                        for k in 0..width {
-                            let start = steady * x[first * width + k];
-                            let y1 = if i >= 1 { y[at(i - 1) * width + k] } else { start };
-                            let y2 = if i >= 2 { y[at(i - 2) * width + k] } else { start };
-                            let l = (g[k] + b0 * l1[k] + b1 * l2[k]).flush();
-                            l2[k] = l;
-                            out[near * width + k] += a0 * l;
-                            out[far * width + k] += a1 * l;
-                            sums[k] += l
-                                * (by_near * x[near * width + k]
-                                    + by_far * x[far * width + k]
-                                    + by_b0 * y1
-                                    + by_b1 * y2);
-                        }
+                        let y1 = if i >= 1 { &y[range(at(i - 1))] } else { &start[..] };
+                        let y2 = if i >= 2 { &y[range(at(i - 2))] } else { &start[..] };
+                        step_back(section.b, &g[range(at(i))], l1, l2);
+                        add_products(slopes.0, l2, &x[range(near)], &x[range(far)], &mut sums);
+                        add_products(slopes.1, l2, y1, y2, &mut sums);
+                        add(a0, l2, &mut out[range(near)]);
+                        add(a1, l2, &mut out[range(far)]);
                         std::mem::swap(&mut l1, &mut l2);
                     }
-                    // Now l1 belongs to the first row, l2 to the second.
-                    for k in 0..width {
-                        let mu = (b0 + b1) * l1[k] + b1 * l2[k];
-                        out[first * width + k] += steady * mu;
-                        sums[k] += steady_by_density * x[first * width + k] * mu;
+                    // Now l1 belongs to the first row, l2 to the second: l1 becomes μ.
+                    let [b0, b1] = section.b;
+                    for (l1, &l2) in l1.iter_mut().zip(l2.iter()) {
+                        *l1 = (b0 + b1) * *l1 + b1 * l2;
                     }
+                    add(steady, l1, &mut out[range(at(0))]);
+                    add_products(&[steady_by_density, 0.0], l1, first, first, &mut sums);
                 },
             );
         }
     }
     sums.iter().sum()
+}
+
+/// `λ ← g + b₀·λ₁ + b₁·λ₂`, kept in place of λ₂.
+#[inline(always)]
+fn step_back([b0, b1]: [f64; 2], g: &[f64], l1: &[f64], l2: &mut [f64]) {
+    for ((&g, &l1), l2) in g.iter().zip(l1).zip(l2) {
+        *l2 = (g + b0 * l1 + b1 * *l2).flush();
+    }
+}
+
+/// `sum += λ·(s₀·u + s₁·v)`.
+#[inline(always)]
+fn add_products(slopes: &[f64], lambda: &[f64], u: &[f64], v: &[f64], sums: &mut [f64]) {
+    let (s0, s1) = (slopes[0], slopes[1]);
+    for (((&l, &u), &v), sum) in lambda.iter().zip(u).zip(v).zip(sums) {
+        *sum += l * (s0 * u + s1 * v);
+    }
+}
+
+/// `out += a·λ`.
+#[inline(always)]
+fn add(a: f64, lambda: &[f64], out: &mut [f64]) {
+    for (out, &l) in out.iter_mut().zip(lambda) {
+        *out += a * l;
+    }
 }

@@ -94,7 +94,15 @@ pub(super) fn taps(section: &Section, rows: usize, p: usize, backwards: bool) ->
 
 /// `y ← a₀·near + a₁·far + b₀·y₁ + b₁·y₂`, added to `out` and kept in place of y₂.
 #[inline(always)]
-fn step(a: [f64; 2], b: [f64; 2], near: &[f64], far: &[f64], y1: &[f64], y2: &mut [f64], out: &mut [f64]) {
+pub(super) fn step(
+    a: [f64; 2],
+    b: [f64; 2],
+    near: &[f64],
+    far: &[f64],
+    y1: &[f64],
+    y2: &mut [f64],
+    out: &mut [f64],
+) {
     for ((((&near, &far), &y1), y2), out) in near.iter().zip(far).zip(y1).zip(y2).zip(out) {
         let y = (a[0] * near + a[1] * far + b[0] * y1 + b[1] * *y2).flush();
         *y2 = y;

@@ -26,7 +26,7 @@
 //! state of the border pixel, so that a flat image stays flat up to its border.
 //!
 //! The standard deviation of Deriche's filter is 2/α = 1.18·s, that of the other s (to 2·10⁻⁴ from s = 0.8 pixel on;
-//! below, that of the sampled Gaussian).
+//! below, that of the sampled Gaussian). s is at most [`WIDEST`].
 //!
 //! # Shapes
 //! Input and output: a movie. No state.
@@ -52,6 +52,9 @@ use crate::operation::{Gradients, Operation};
 use crate::{Real, Signal};
 
 pub use section::Section;
+
+/// The widest blur, pixels: beyond it the sum 1 of the kernel is lost in rounding.
+pub const WIDEST: f64 = 1e4;
 
 /// The shape of the blur.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -254,7 +257,8 @@ mod tests {
     #[test]
     fn a_flat_image_stays_flat_up_to_the_border_and_sigma_zero_is_no_blur() {
         for kind in [Kind::Deriche, Kind::Gaussian] {
-            for (height, width, s) in [(9, 70, 3.0), (1, 1, 2.0), (2, 3, 50.0), (5, 4, 0.3)] {
+            for (height, width, s) in [(9, 70, 3.0), (1, 1, 2.0), (2, 3, 50.0), (5, 4, 0.3), (40, 90, WIDEST)]
+            {
                 let signal = Signal { planes: 1, frames: 1, height, width };
                 let mut y = vec![0.0f32; signal.len()];
                 let flat = vec![5.0; signal.len()];

@@ -1,12 +1,12 @@
 //! Blur by recursive filters of a given width.
 
-use convis_kernels::recursive_blur::{Kind, RecursiveBlur as Operation, Spread};
+use convis_kernels::recursive_blur::{Kind, RecursiveBlur as Operation, Spread, WIDEST};
 
 use super::Blur;
 use crate::layer::{Layer, Output, Part, Scope};
 use crate::parameter::{Parameter, Range, Spec};
 use crate::tensor::Scalar;
-use crate::{Resolution, Result, Tensor};
+use crate::{Error, Resolution, Result, Tensor};
 
 /// Blurs every frame by recursive filters of width `sigma`: what [`RecursiveOplFilter`] uses.
 ///
@@ -22,6 +22,9 @@ use crate::{Resolution, Result, Tensor};
 /// |---|---|---|
 /// | `sigma` ≥ 0 (0: no blur) | deg | given at construction |
 /// | [`Kind`]: `deriche` or `gaussian` | – | `deriche` |
+///
+/// # Errors
+/// If sigma is more than 10 000 pixels: rounding would show.
 ///
 /// # Source
 /// Deriche 1987 and 1993: see the operation.
@@ -80,6 +83,12 @@ impl RecursiveBlur {
 
 impl Blur for RecursiveBlur {
     fn amplified(&self, input: &Tensor, gain: Scalar, scope: &mut Scope<'_>) -> Result<Tensor> {
+        let width = self.resolution.degree_to_pixel(self.sigma.scalar());
+        if width > WIDEST {
+            let expected =
+                format!("at most {} degrees, {WIDEST} pixels", self.resolution.pixel_to_degree(WIDEST));
+            return Err(Error::argument("sigma", expected, self.sigma.scalar()));
+        }
         let spread = Spread::Sigma { pixels_per_degree: self.resolution.pixel_per_degree() };
         let blur = Operation { signal: input.signal()?, kind: self.kind, spread };
         scope.apply(&blur, &[scope.scalar(&self.sigma), gain], &[input], &[])

@@ -1,6 +1,6 @@
 //! Blur by recursive filters of a given density.
 
-use convis_kernels::recursive_blur::{Kind, RecursiveBlur as Operation, Spread};
+use convis_kernels::recursive_blur::{Kind, RecursiveBlur as Operation, Spread, WIDEST};
 
 use crate::layer::{Layer, Output, Part, Scope};
 use crate::parameter::{Parameter, Range, Spec};
@@ -21,6 +21,9 @@ use crate::{Error, Resolution, Result, Tensor};
 /// |---|---|---|
 /// | `density` > 0 | per pixel | 1 |
 /// | [`Kind`]: `deriche` or `gaussian` | – | `deriche` |
+///
+/// # Errors
+/// If the density is below 10⁻⁴, a blur of 10 000 pixels: rounding would show.
 ///
 /// # Source
 /// Deriche 1987 and 1993: see the operation.
@@ -97,6 +100,10 @@ impl Layer for SpatialRecursiveFilter {
     }
 
     fn forward(&self, input: &Tensor, scope: &mut Scope<'_>) -> Result<Output> {
+        if self.density.scalar() * WIDEST < 1.0 {
+            let expected = format!("at least {}, a blur of {WIDEST} pixels", 1.0 / WIDEST);
+            return Err(Error::argument("density", expected, self.density.scalar()));
+        }
         let blur = Operation { signal: input.signal()?, kind: self.kind, spread: Spread::Density };
         let parameters = [scope.scalar(&self.density), Scalar::constant(1.0)];
         Ok(scope.apply(&blur, &parameters, &[input], &[])?.into())
