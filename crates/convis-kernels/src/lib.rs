@@ -12,6 +12,12 @@
 //! | [`weighted_difference`] | centre minus weighted surround |
 //! | [`gain_control`] | membrane with a conductance that follows recent contrast |
 //! | [`ganglion_current`] | static nonlinearity of the ganglion-cell input |
+//! | [`recursive_blur`] | blur of every frame by recursive filters, cost independent of its width |
+//! | [`static_nonlinearity`] | rectifying and squaring |
+//! | [`delay_line`] | a movie later, frames of the past in front of a chunk |
+//! | [`start_history`] | the frames before the first, made up |
+//! | [`variable_delay`] | a delay for every pixel |
+//! | [`frame_difference`] | the change from frame to frame |
 //! | [`integrate_and_fire`] | spikes of leaky integrate-and-fire neurons |
 //!
 //! Around them: [`Signal`] (the sizes of a movie), [`Operation`] (what every differentiable operation offers),
@@ -24,6 +30,8 @@
 //! threads, and no result depends on where a movie was cut into chunks. Every vector width therefore gives the
 //! same bits.
 
+pub mod delay_line;
+pub mod frame_difference;
 pub mod gain_control;
 pub mod ganglion_current;
 pub mod integrate_and_fire;
@@ -32,11 +40,15 @@ pub mod operation;
 pub mod parallel;
 pub mod random;
 mod real;
+pub mod recursive_blur;
 pub mod separable_blur;
 mod signal;
 pub mod simd;
+pub mod start_history;
+pub mod static_nonlinearity;
 mod tiles;
 pub mod transient;
+pub mod variable_delay;
 pub mod weighted_difference;
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use convis_kernels::integrate_and_fire::Spike;
 use convis_kernels::random::Key;
+use convis_kernels::start_history::{History, StartHistory};
 use convis_kernels::{Operation, Signal};
 
 use crate::parameter::Parameter;
@@ -195,7 +196,22 @@ impl Scope<'_> {
                 self.state(name, like, frames, dtype)
             })
             .collect::<Result<_>>()?;
-        let (output, after) = apply(operation, parameters, inputs, &before)?;
+        self.apply_from(operation, parameters, inputs, &before, names)
+    }
+
+    /// Runs an operation from a given state; the state after it is kept under `names`.
+    ///
+    /// # Errors
+    /// If types do not fit together.
+    pub fn apply_from<O: Operation>(
+        &mut self,
+        operation: &O,
+        parameters: &[Scalar],
+        inputs: &[&Tensor],
+        before: &[Tensor],
+        names: &[&str],
+    ) -> Result<Tensor> {
+        let (output, after) = apply(operation, parameters, inputs, before)?;
         for (name, array) in names.iter().zip(after) {
             self.keep(name, array);
         }
@@ -218,6 +234,24 @@ impl Scope<'_> {
                 format!("{} numbers of shape {:?}", array.dtype(), array.shape()),
             )),
         }
+    }
+
+    /// The last `frames` frames before this chunk: what was kept under `name`, or, before the first frame, what `mode`
+    /// makes of the chunk.
+    ///
+    /// # Errors
+    /// If what was kept has other sizes or another type, or if the first chunk is too short for a mirror.
+    pub fn history(&mut self, name: &str, input: &Tensor, frames: usize, mode: History) -> Result<Tensor> {
+        if self.kept(name).is_some() {
+            let dtype = if input.dtype() == DType::U8 { DType::F32 } else { input.dtype() };
+            return self.state(name, input, frames, dtype);
+        }
+        let signal = input.signal()?;
+        if mode == History::Mirror && signal.frames < frames {
+            let expected = format!("a first chunk of at least {frames} frames, as mode \"mirror\" needs");
+            return Err(Error::argument("input", expected, format!("{} frames", signal.frames)));
+        }
+        self.apply(&StartHistory { signal, length: frames, mode }, &[], &[input], &[])
     }
 
     /// A state array of this layer, if there is one yet.

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`retina`] | the retina of Wohrer & Kornprobst (2009) and its stages |
 //! | [`filters`] | filters in space and time |
+//! | [`numerical_filters`] | finite kernels |
 //! | [`run`](mod@run) | running a model on a movie of any length |
 //! | [`layer`] | what every layer offers; [`call`] for one chunk |
 //! | [`parameter`], [`state`], [`noise`], [`resolution`] | what layers are made of |
@@ -40,6 +41,7 @@ pub mod error;
 pub mod filters;
 pub mod layer;
 pub mod noise;
+pub mod numerical_filters;
 pub mod parameter;
 pub mod resolution;
 pub mod retina;

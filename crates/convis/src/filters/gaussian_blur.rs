@@ -2,6 +2,7 @@
 
 use convis_kernels::separable_blur::SeparableBlur;
 
+use super::Blur;
 use crate::layer::{Layer, Output, Part, Scope};
 use crate::parameter::{Parameter, Range, Spec};
 use crate::tensor::Scalar;
@@ -60,9 +61,10 @@ impl GaussianBlur {
         sigma.set(sigma_deg)?;
         Ok(Self { sigma, resolution })
     }
+}
 
-    /// The blurred movie times `gain`.
-    pub(crate) fn amplified(&self, input: &Tensor, gain: Scalar, scope: &mut Scope<'_>) -> Result<Tensor> {
+impl Blur for GaussianBlur {
+    fn amplified(&self, input: &Tensor, gain: Scalar, scope: &mut Scope<'_>) -> Result<Tensor> {
         let blur = SeparableBlur::new(input.signal()?, self.resolution.pixel_per_degree());
         check_width(&self.sigma, self.resolution)?;
         scope.apply(&blur, &[scope.scalar(&self.sigma), gain], &[input], &[])

@@ -6,6 +6,7 @@
 
 pub mod buffer;
 mod record;
+mod sum;
 mod tape;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use crate::{Error, Result};
 use buffer::{Buffer, Element};
 
 pub(crate) use record::apply;
+pub use sum::sum;
 pub use tape::{Leaf, Scalar, backward};
 pub(crate) use tape::{Node, Source};
 

@@ -9,7 +9,10 @@ use convis::tensor::backward;
 use convis::{DType, GradientMode, NoiseId, State, Tensor, call};
 
 use crate::file::Golden;
+use crate::functions;
+use crate::gradients;
 use crate::layers::{build, path, set_one, spiking};
+use crate::padding;
 
 /// How a comparison ended, if it did not fail.
 pub enum Outcome {
@@ -17,7 +20,7 @@ pub enum Outcome {
     Skipped(String),
 }
 
-const NOISE: NoiseId = NoiseId { seed: 0, model: 0, trial: 0 };
+pub const NOISE: NoiseId = NoiseId { seed: 0, model: 0, trial: 0 };
 
 /// Largest deviation allowed, as a part of the largest number: rounding of single precision along a few hundred steps.
 /// The current of ganglion cells amplifies it by two orders before a threshold.
@@ -33,9 +36,15 @@ pub fn compare(golden: &Golden) -> Result<Outcome, String> {
     if kind == "Retina" && golden.has("current_0") {
         return spikes_of_retina(golden);
     }
-    let Some(layer) = build(&golden.params, golden.resolution()?)? else {
+    if let Some(outcome) = functions::compare(golden, kind)? {
+        return Ok(outcome);
+    }
+    let Some(layer) = build(golden, golden.resolution()?)? else {
         return Ok(Outcome::Skipped(format!("{kind} is not implemented yet")));
     };
+    if matches!(kind, "TimePadding" | "Delay") {
+        return padding::compare(golden, &*layer);
+    }
     if kind == "GanglionSpiking" {
         let start = ["state_V0", "state_refr0"];
         let what = spikes(golden, &*layer, "input", start, "output")?;
@@ -62,7 +71,8 @@ pub fn compare(golden: &Golden) -> Result<Outcome, String> {
         }
     }
     let mut what = format!("{} within {worst:.1e} of max", answers.join(", "));
-    let gradients = compare_gradients(golden, kind, &*layer, answers.len())?;
+    let gradients = compare_gradients(golden, kind, &*layer, answers.len())?
+        + gradients::compare(golden, kind, &*layer, &answers[0])?;
     if gradients > 0 {
         what += &format!(", {gradients} gradients");
     }
@@ -129,11 +139,12 @@ fn run_in_chunks(
         .collect()
 }
 
-fn text(error: convis::Error) -> String {
+pub fn text(error: convis::Error) -> String {
     error.to_string()
 }
 
-fn deviation(got: &[f64], want: &[f64]) -> Result<f64, String> {
+/// The largest difference, as a part of the largest number wanted.
+pub fn deviation(got: &[f64], want: &[f64]) -> Result<f64, String> {
     if got.len() != want.len() {
         return Err(format!("{} numbers instead of {}", got.len(), want.len()));
     }

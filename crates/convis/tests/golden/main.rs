@@ -10,7 +10,10 @@
 
 mod compare;
 mod file;
+mod functions;
+mod gradients;
 mod layers;
+mod padding;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! From a file's description to a layer. One family of layers is one file.
 
+mod filters;
 mod retina;
 
 use std::sync::Arc;
@@ -8,13 +9,15 @@ use convis::Resolution;
 use convis::layer::{self, Layer};
 use serde_json::Value;
 
+use crate::file::Golden;
+
 pub use retina::{path, spiking};
 
 /// The layer a file describes; `None` if the library has none of this kind yet.
-pub fn build(params: &Value, resolution: Resolution) -> Result<Option<Arc<dyn Layer>>, String> {
-    let kind = params.get("layer").and_then(Value::as_str).unwrap_or("");
-    for family in [retina::build] {
-        if let Some(layer) = family(kind, params, resolution)? {
+pub fn build(golden: &Golden, resolution: Resolution) -> Result<Option<Arc<dyn Layer>>, String> {
+    let kind = golden.text("layer").unwrap_or("");
+    for family in [retina::build, filters::build] {
+        if let Some(layer) = family(kind, golden, resolution)? {
             return Ok(Some(layer));
         }
     }

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use convis::filters::{TemporalHighPassFilterRecursive, TemporalLowPassFilterRecursive};
+use convis::filters::{RecursiveKind, TemporalHighPassFilterRecursive, TemporalLowPassFilterRecursive};
 use convis::layer::Layer;
 use convis::retina::{
-    Bipolar, GanglionInput, GanglionSpiking, HalfRecursiveOplFilter, Retina, RetinaOptions,
+    Bipolar, GanglionInput, GanglionSpiking, HalfRecursiveOplFilter, RecursiveOplFilter, Retina,
+    RetinaOptions,
 };
 use convis::{Integration, Resolution};
 use serde_json::Value;
 
 use super::{number, set_one};
+use crate::file::Golden;
 
 /// Names in the files and in the library.
 const NAMES: &[(&str, &str)] = &[
@@ -46,7 +48,8 @@ pub fn path(kind: &str, name: &str) -> String {
 }
 
 /// A layer of this family.
-pub fn build(kind: &str, params: &Value, resolution: Resolution) -> Result<Option<Arc<dyn Layer>>, String> {
+pub fn build(kind: &str, golden: &Golden, resolution: Resolution) -> Result<Option<Arc<dyn Layer>>, String> {
+    let params = &golden.params;
     let error = |error: convis::Error| error.to_string();
     let layer: Arc<dyn Layer> = match kind {
         "TemporalLowPassFilterRecursive" => {
@@ -58,6 +61,11 @@ pub fn build(kind: &str, params: &Value, resolution: Resolution) -> Result<Optio
         ),
         "HalfRecursiveOPLFilter" => {
             let layer = HalfRecursiveOplFilter::new(resolution).map_err(error)?;
+            set(&layer, kind, "", &params["params"])?;
+            Arc::new(layer)
+        }
+        "RecursiveOPLFilter" => {
+            let layer = RecursiveOplFilter::new(RecursiveKind::Deriche, resolution).map_err(error)?;
             set(&layer, kind, "", &params["params"])?;
             Arc::new(layer)
         }
