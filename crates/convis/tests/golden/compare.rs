@@ -10,6 +10,7 @@ use convis::{DType, GradientMode, NoiseId, State, Tensor, call};
 
 use crate::file::Golden;
 use crate::layers::{build, path, set_one, spiking};
+use crate::samples;
 
 /// How a comparison ended, if it did not fail.
 pub enum Outcome {
@@ -30,6 +31,9 @@ pub fn compare(golden: &Golden) -> Result<Outcome, String> {
     let Some(kind) = golden.text("layer") else {
         return Ok(Outcome::Skipped("it does not name a layer".into()));
     };
+    if kind == "samples" {
+        return samples::compare(golden);
+    }
     if kind == "Retina" && golden.has("current_0") {
         return spikes_of_retina(golden);
     }
@@ -130,7 +134,8 @@ fn text(error: convis::Error) -> String {
     error.to_string()
 }
 
-fn deviation(got: &[f64], want: &[f64]) -> Result<f64, String> {
+/// The largest difference, as a part of the largest number wanted.
+pub fn deviation(got: &[f64], want: &[f64]) -> Result<f64, String> {
     if got.len() != want.len() {
         return Err(format!("{} numbers instead of {}", got.len(), want.len()));
     }

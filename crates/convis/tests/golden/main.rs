@@ -11,6 +11,7 @@
 mod compare;
 mod file;
 mod layers;
+mod samples;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
