@@ -13,6 +13,7 @@
 //! | [`parameter`], [`state`], [`noise`], [`resolution`] | what layers are made of |
 //! | [`tensor`] | numbers with a shape, and the tape behind gradients |
 //! | [`stimuli`] | movies to show |
+//! | [`analysis`] | from responses back to filters |
 //!
 //! # Example
 //! ```
@@ -36,6 +37,7 @@
 //! # Ok::<(), convis::Error>(())
 //! ```
 
+pub mod analysis;
 pub mod error;
 pub mod filters;
 pub mod layer;

@@ -155,22 +155,19 @@ impl Iterator for Walk {
             let jump = Gaze { x_deg: amplitude * direction.cos(), y_deg: amplitude * direction.sin() };
             self.saccade = Some((step, *gaze, jump));
         }
-        match self.saccade {
-            Some((begin, from, jump)) => {
-                let s = (step + 1 - begin) as f64 / duration as f64;
-                let part = s * s * s * (10.0 + s * (6.0 * s - 15.0));
-                *gaze = Gaze { x_deg: from.x_deg + part * jump.x_deg, y_deg: from.y_deg + part * jump.y_deg };
-                if step + 1 - begin >= duration {
-                    self.saccade = None;
-                    self.earliest = step + 1 + 2 * duration;
-                }
+        if let Some((begin, from, jump)) = self.saccade {
+            let s = (step + 1 - begin) as f64 / duration as f64;
+            let part = s * s * s * (10.0 + s * (6.0 * s - 15.0));
+            *gaze = Gaze { x_deg: from.x_deg + part * jump.x_deg, y_deg: from.y_deg + part * jump.y_deg };
+            if step + 1 - begin >= duration {
+                self.saccade = None;
+                self.earliest = step + 1 + 2 * duration;
             }
-            None => {
-                let back = step_s / eye.return_time_s;
-                let spread = (2.0 * eye.diffusion_deg2_per_s * step_s).sqrt();
-                gaze.x_deg += -back * gaze.x_deg + spread * xi(0);
-                gaze.y_deg += -back * gaze.y_deg + spread * xi(1);
-            }
+        } else {
+            let back = step_s / eye.return_time_s;
+            let spread = (2.0 * eye.diffusion_deg2_per_s * step_s).sqrt();
+            gaze.x_deg += -back * gaze.x_deg + spread * xi(0);
+            gaze.y_deg += -back * gaze.y_deg + spread * xi(1);
         }
         self.step += 1;
         Some(*gaze)

@@ -88,8 +88,9 @@ impl JitteredImage {
             milestones.push(walk);
         }
         let mut walk = milestones[wanted].clone();
-        if frame % MILESTONE > 0 {
-            walk.nth((frame % MILESTONE) as usize - 1);
+        let beyond = (frame % MILESTONE) as usize;
+        if beyond > 0 {
+            walk.nth(beyond - 1);
         }
         walk
     }

@@ -7,11 +7,11 @@ use crate::{Error, Result};
 /// A dark disc that grows as an object on a collision course does.
 ///
 /// # Equation
-/// An object of half-size l that approaches at speed v and would collide at time t_c subtends
+/// An object of half-size l that approaches at speed v and would collide at time T subtends
 /// ```text
-/// θ(t) = 2·atan((l/v) / (t_c − t))
+/// θ(t) = 2·atan((l/v) / (T − t))
 /// ```
-/// The movie shows θ from `start_deg` to `end_deg`, which set t_c and the duration, after `before_s` at `start_deg`, and
+/// The movie shows θ from `start_deg` to `end_deg`, which set T and the duration, after `before_s` at `start_deg`, and
 /// holds `end_deg` for `hold_s`.
 ///
 /// # Parameters

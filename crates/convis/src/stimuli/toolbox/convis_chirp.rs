@@ -18,7 +18,7 @@ use crate::{Error, Result};
 /// freq_on ≤ k < freq_off     L = sin(2π·F(u)·u/fps)               F from freq_1 to freq_2
 /// ```
 /// With `scale`, the six markers belong to a movie of 4500 frames and are stretched (and truncated) to this one. As the
-/// frequency multiplies the whole time, the sweep really ends at 2·freq_2 − freq_1.
+/// frequency multiplies the whole time, the sweep really ends at `2·freq_2 − freq_1`.
 /// [`EulerChirp`](super::super::EulerChirp) is the published stimulus.
 ///
 /// # Example

@@ -9,7 +9,7 @@ use crate::{Result, Tensor};
 /// The spacing is n/(n − 1), not 1; for even sizes with `center_on_pixel` the pixel after the middle is at 0 instead.
 fn distances(n: usize, center_on_pixel: bool) -> Vec<f64> {
     let half = n as f64 / 2.0;
-    let end = if n % 2 == 0 && center_on_pixel { half + 1.0 } else { half };
+    let end = if n.is_multiple_of(2) && center_on_pixel { half + 1.0 } else { half };
     (0..n).map(|i| linspace(-half, end, n, i).abs()).collect()
 }
 

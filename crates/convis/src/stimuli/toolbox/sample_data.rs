@@ -83,7 +83,9 @@ impl SampleGenerator {
             weights[(frames - 1) * height * width + height / 2 * width + width / 2] = 1.0;
         }
         let norm = weights.iter().map(|&w| f64::from(w).powi(2)).sum::<f64>().sqrt();
-        weights.iter_mut().for_each(|w| *w = (f64::from(*w) / norm) as f32);
+        for w in &mut weights {
+            *w = (f64::from(*w) / norm) as f32;
+        }
         Tensor::from_vec(weights, &[frames, height, width])
     }
 
