@@ -57,10 +57,14 @@ pub fn sta(stimulus: &Tensor, spikes: &Spikes, lags: usize) -> Result<Sta> {
     accumulator.result()
 }
 
-/// Pixels that one thread sums at a time: four vectors of 16.
-const TILE: usize = 64;
+/// Pixels whose sums stay in registers: four vectors of 16.
+const LANES: usize = 64;
+/// Pixels that one thread sums at a time: what a block of frames needs of them fits the second cache.
+const TILE: usize = 1024;
 /// Frames summed in single precision before they are added to the sum in double precision.
 const BLOCK: u64 = 256;
+/// Sums of blocks that are computed side by side, in numbers.
+const SIDE_BY_SIDE: usize = 1 << 22;
 
 /// A spike-triggered average that grows chunk by chunk, for recordings of any length.
 ///
@@ -158,39 +162,53 @@ impl StaAccumulator {
         borders.push(shown.frames);
         let ends_block = (first + shown.frames as u64).is_multiple_of(BLOCK);
 
-        let history = &self.history;
         let per_pixel = self.units * lags;
-        let tiles: Vec<_> = self
-            .block
-            .chunks_mut(TILE * per_pixel)
-            .zip(self.total.chunks_mut(TILE * per_pixel))
-            .enumerate()
-            .collect();
-        parallel::for_each(tiles, number * lags * pixels, |(tile, (block, total))| {
-            let start = tile * TILE;
-            let len = TILE.min(pixels - start);
-            for (i, border) in borders.windows(2).enumerate() {
-                for (unit, events) in events.iter().enumerate() {
-                    let within = &events[events.partition_point(|e| e.0 < border[0])..];
-                    let within = &within[..within.partition_point(|e| e.0 < border[1])];
-                    for back in 0..if within.is_empty() { 0 } else { lags } {
-                        let at = (unit * lags + lags - 1 - back) * len;
-                        // Spikes whose frame `back` steps before lies in an earlier chunk come first.
-                        let (old, new) = within.split_at(within.partition_point(|e| e.0 < back));
-                        let sum = &mut block[at..at + len];
-                        // The history ends where the chunk begins.
-                        let shift = (lags - 1) as isize - back as isize;
-                        add_rows(sum, history, pixels, start, shift, old);
-                        add_rows(sum, &shown.numbers, pixels, start, -(back as isize), new);
-                    }
-                }
-                if i + 2 < borders.len() || ends_block {
-                    for (total, block) in total.iter_mut().zip(block.iter_mut()) {
-                        *total += f64::from(std::mem::take(block));
-                    }
-                }
+        let side_by_side = (SIDE_BY_SIDE / self.total.len()).clamp(1, borders.len() - 1);
+        let mut sums = vec![0.0f32; side_by_side * self.total.len()];
+        let starts: Vec<usize> = (0..borders.len() - 1).collect();
+        for batch in starts.chunks(side_by_side) {
+            // Every block has sums of its own; the first one may have begun in an earlier chunk.
+            let sums = &mut sums[..batch.len() * self.total.len()];
+            sums.fill(0.0);
+            if batch[0] == 0 {
+                sums[..self.block.len()].copy_from_slice(&self.block);
+                self.block.fill(0.0);
             }
-        });
+            let mut items = vec![];
+            for (&i, sums) in batch.iter().zip(sums.chunks_mut(self.total.len())) {
+                items.extend(
+                    sums.chunks_mut(TILE * per_pixel).enumerate().map(|(tile, sums)| (i, tile, sums)),
+                );
+            }
+            let history = &self.history;
+            parallel::for_each(items, number * lags * pixels, |(i, tile, sums)| {
+                let start = tile * TILE;
+                let len = TILE.min(pixels - start);
+                for (events, sums) in events.iter().zip(sums.chunks_mut(lags * len)) {
+                    let within = &events[events.partition_point(|e| e.0 < borders[i])..];
+                    let within = &within[..within.partition_point(|e| e.0 < borders[i + 1])];
+                    add_windows(sums, history, &shown.numbers, pixels, start, lags, within);
+                }
+            });
+            // Blocks are added in their order, whoever computed them.
+            let (block, len) = (&mut self.block, self.total.len());
+            let whole = if batch.contains(&(borders.len() - 2)) && !ends_block {
+                block.copy_from_slice(&sums[(batch.len() - 1) * len..]);
+                batch.len() - 1
+            } else {
+                batch.len()
+            };
+            let parts: Vec<_> = self.total.chunks_mut(4096).enumerate().collect();
+            let sums = &*sums;
+            parallel::for_each(parts, whole * len, |(part, total)| {
+                for i in 0..whole {
+                    let from = i * len + part * 4096;
+                    for (total, &sum) in total.iter_mut().zip(&sums[from..]) {
+                        *total += f64::from(sum);
+                    }
+                }
+            });
+        }
         let keep = self.history.len();
         if shown.numbers.len() >= keep {
             self.history.copy_from_slice(&shown.numbers[shown.numbers.len() - keep..]);
@@ -235,36 +253,49 @@ impl StaAccumulator {
     }
 }
 
-/// Adds `count` times the pixels `start ‥ start + sum.len()` of row `frame + shift` for every event (frame, count).
-fn add_rows(
-    sum: &mut [f32],
-    rows: &[f32],
+/// Adds the windows of events (frame, count) to sums of `lags` rows: pixels `start ‥` of rows of `pixels`.
+fn add_windows(
+    sums: &mut [f32],
+    history: &[f32],
+    shown: &[f32],
     pixels: usize,
     start: usize,
-    shift: isize,
+    lags: usize,
     events: &[(usize, f32)],
 ) {
+    if events.is_empty() {
+        return;
+    }
+    let len = sums.len() / lags;
     simd::vectorized(
         #[inline(always)]
         || {
-            let mut done = 0;
-            // The sums of a part stay in registers while all events pass.
-            while sum.len() - done >= TILE {
-                add_part::<TILE>(&mut sum[done..], rows, pixels, start + done, shift, events);
-                done += TILE;
-            }
-            while sum.len() - done >= 16 {
-                add_part::<16>(&mut sum[done..], rows, pixels, start + done, shift, events);
-                done += 16;
-            }
-            while sum.len() > done {
-                add_part::<1>(&mut sum[done..], rows, pixels, start + done, shift, events);
-                done += 1;
+            for (i, sum) in sums.chunks_mut(len).enumerate() {
+                let back = lags - 1 - i;
+                // Spikes whose frame `back` steps before lies in an earlier chunk come first; the history ends where
+                // the chunk begins.
+                let (old, new) = events.split_at(events.partition_point(|e| e.0 < back));
+                for (rows, shift, events) in [(history, i as isize, old), (shown, -(back as isize), new)] {
+                    let mut done = 0;
+                    while len - done >= LANES {
+                        add_part::<LANES>(&mut sum[done..], rows, pixels, start + done, shift, events);
+                        done += LANES;
+                    }
+                    while len - done >= 16 {
+                        add_part::<16>(&mut sum[done..], rows, pixels, start + done, shift, events);
+                        done += 16;
+                    }
+                    while len > done {
+                        add_part::<1>(&mut sum[done..], rows, pixels, start + done, shift, events);
+                        done += 1;
+                    }
+                }
             }
         },
     );
 }
 
+/// Adds `count` times the pixels `start ‥ start + N` of row `frame + shift` for every event (frame, count).
 #[inline(always)]
 #[allow(clippy::inline_always)] // compiled for every vector width, into its caller
 fn add_part<const N: usize>(

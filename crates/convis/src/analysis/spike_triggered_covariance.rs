@@ -45,8 +45,8 @@ pub struct Stc {
     pub used: f64,
 }
 
-/// Largest number of lags × pixels: beyond, the matrices alone would take more than a gigabyte.
-const MOST_NUMBERS: usize = 4096;
+/// Largest number of lags × pixels: beyond, the eigenvectors would take minutes.
+const MOST_NUMBERS: usize = 2048;
 
 /// The change of the stimulus' covariance that comes with the spikes of one unit, and its eigenvectors.
 ///
@@ -65,7 +65,7 @@ const MOST_NUMBERS: usize = 4096;
 ///
 /// # Errors
 /// If the unit does not exist or has fewer than two spikes with a whole window, windows are longer than the stimulus or
-/// hold more than 4096 numbers, or there are too few shuffles for the confidence.
+/// hold more than 2048 numbers, or there are too few shuffles for the confidence.
 ///
 /// # Source
 /// de Ruyter van Steveninck & Bialek 1988, Proc. R. Soc. B 234:379; Schwartz, Pillow, Rust & Simoncelli 2006, J. Vision
@@ -150,8 +150,7 @@ pub fn stc(stimulus: &Tensor, spikes: &Spikes, unit: usize, options: StcOptions)
         let mut shifted: Vec<(usize, f32)> =
             used.iter().map(|&(t, count)| (lags - 1 + (t + 1 - lags + shift) % windows, count)).collect();
         shifted.sort_by_key(|event| event.0);
-        let values = change(&shifted).0.symmetric_eigenvalues();
-        (values.min(), values.max())
+        extreme_eigenvalues(&change(&shifted).0)
     });
     let chance = rank.map(|rank| {
         let (mut low, mut high): (Vec<f64>, Vec<f64>) = extremes.into_iter().unzip();
@@ -173,6 +172,109 @@ pub fn stc(stimulus: &Tensor, spikes: &Spikes, unit: usize, options: StcOptions)
         significant,
         used: total,
     })
+}
+
+/// Smallest and largest eigenvalue of a symmetric matrix.
+///
+/// Householder's reflections make it tridiagonal, bisection on Sturm's count finds the two ends (Golub & Van Loan 2013,
+/// *Matrix Computations*, sections 8.3.1 and 8.4.1): shuffling needs no more, and this is much faster than all
+/// eigenvalues.
+fn extreme_eigenvalues(matrix: &DMatrix<f64>) -> (f64, f64) {
+    let n = matrix.nrows();
+    let mut a = matrix.as_slice().to_vec();
+    let (mut diagonal, mut beside) = (vec![0.0; n], vec![0.0; n]);
+    simd::vectorized(
+        #[inline(always)]
+        || tridiagonal(&mut a, n, &mut diagonal, &mut beside),
+    );
+    // Gershgorin's circles hold all eigenvalues.
+    let reach = |i: usize| beside[i].abs() + if i + 1 < n { beside[i + 1].abs() } else { 0.0 };
+    let low = (0..n).map(|i| diagonal[i] - reach(i)).fold(f64::INFINITY, f64::min);
+    let high = (0..n).map(|i| diagonal[i] + reach(i)).fold(f64::NEG_INFINITY, f64::max);
+    // Number of eigenvalues below x.
+    let below = |x: f64| {
+        let mut count = 0;
+        let mut d = 1.0;
+        for i in 0..n {
+            d = diagonal[i] - x - if i > 0 { beside[i] * beside[i] / d } else { 0.0 };
+            if d == 0.0 {
+                d = f64::MIN_POSITIVE;
+            }
+            count += usize::from(d < 0.0);
+        }
+        count
+    };
+    let bisect = |enough: &dyn Fn(f64) -> bool| {
+        let (mut from, mut to) = (low, high);
+        for _ in 0..80 {
+            let middle = 0.5 * (from + to);
+            if enough(middle) {
+                to = middle;
+            } else {
+                from = middle;
+            }
+        }
+        0.5 * (from + to)
+    };
+    (bisect(&|x| below(x) >= 1), bisect(&|x| below(x) >= n))
+}
+
+/// Reduces a symmetric n × n matrix to `diagonal` and the numbers `beside` it (the first is 0).
+#[inline(always)]
+#[allow(clippy::inline_always)] // compiled for every vector width, into its caller
+fn tridiagonal(a: &mut [f64], n: usize, diagonal: &mut [f64], beside: &mut [f64]) {
+    let (mut v, mut w) = (vec![0.0; n], vec![0.0; n]);
+    // The last row is cleared but for its neighbour, then the one before, so that what is left begins at 0.
+    for k in (0..n).rev() {
+        diagonal[k] = a[k * n + k];
+        if k == 0 {
+            continue;
+        }
+        let row = &a[k * n..k * n + k];
+        let norm = row.iter().map(|x| x * x).sum::<f64>().sqrt();
+        if norm == 0.0 {
+            continue;
+        }
+        let alpha = if row[k - 1] > 0.0 { -norm } else { norm };
+        beside[k] = alpha;
+        // v = row − alpha·e; reflection 1 − 2vvᵀ/|v|².
+        v[..k].copy_from_slice(row);
+        v[k - 1] -= alpha;
+        let square = dot(&v[..k], &v[..k]);
+        if square == 0.0 {
+            continue;
+        }
+        for i in 0..k {
+            w[i] = 2.0 * dot(&a[i * n..i * n + k], &v[..k]) / square;
+        }
+        let half = dot(&w[..k], &v[..k]) / square;
+        for i in 0..k {
+            w[i] -= half * v[i];
+        }
+        for i in 0..k {
+            let (vi, wi) = (v[i], w[i]);
+            for ((a, v), w) in a[i * n..i * n + k].iter_mut().zip(&v[..k]).zip(&w[..k]) {
+                *a -= vi * w + wi * v;
+            }
+        }
+    }
+}
+
+/// Σ aᵢbᵢ in 16 interleaved sums.
+#[inline(always)]
+#[allow(clippy::inline_always)] // compiled for every vector width, into its caller
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0; 16];
+    let (mut a, mut b) = (a.chunks_exact(16), b.chunks_exact(16));
+    for (a, b) in (&mut a).zip(&mut b) {
+        for i in 0..16 {
+            sums[i] += a[i] * b[i];
+        }
+    }
+    for (i, (a, b)) in a.remainder().iter().zip(b.remainder()).enumerate() {
+        sums[i] += a * b;
+    }
+    sums.iter().sum()
 }
 
 /// Which of so many sorted maxima chance exceeds with probability (1 − confidence)/2; `None` without shuffles.
@@ -282,25 +384,38 @@ impl Moments {
 #[inline(always)]
 #[allow(clippy::inline_always)] // compiled for every vector width, into its caller
 fn quad(a: &[f32], b: &[f32]) -> [[f32; QUAD]; QUAD] {
+    let mut products = [[0.0; QUAD]; QUAD];
+    for (products, a) in products.iter_mut().zip(a.chunks_exact(BLOCK)) {
+        *products = row_times_four(a, b);
+    }
+    products
+}
+
+/// The scalar products of one row with four others; 16 interleaved sums each stay in registers.
+#[inline(always)]
+#[allow(clippy::inline_always)] // compiled for every vector width, into its caller
+fn row_times_four(a: &[f32], b: &[f32]) -> [f32; QUAD] {
     const LANES: usize = 16;
-    let row = |x: &[f32], i: usize, at: usize| -> [f32; LANES] {
-        let mut lanes = [0.0; LANES];
-        lanes.copy_from_slice(&x[i * BLOCK + at..i * BLOCK + at + LANES]);
-        lanes
-    };
-    let mut sums = [[[0.0f32; LANES]; QUAD]; QUAD];
-    for at in (0..BLOCK).step_by(LANES) {
-        let right = [row(b, 0, at), row(b, 1, at), row(b, 2, at), row(b, 3, at)];
-        for i in 0..QUAD {
-            let left = row(a, i, at);
-            for j in 0..QUAD {
-                for lane in 0..LANES {
-                    sums[i][j][lane] += left[lane] * right[j][lane];
-                }
-            }
+    let [mut s0, mut s1, mut s2, mut s3] = [[0.0f32; LANES]; QUAD];
+    let (b0, b) = b.split_at(BLOCK);
+    let (b1, b) = b.split_at(BLOCK);
+    let (b2, b3) = b.split_at(BLOCK);
+    let [b0, b1, b2, b3] = [b0, b1, b2, b3].map(|b| b.chunks_exact(LANES));
+    for ((((a, b0), b1), b2), b3) in a.chunks_exact(LANES).zip(b0).zip(b1).zip(b2).zip(b3) {
+        for lane in 0..LANES {
+            s0[lane] += a[lane] * b0[lane];
+            s1[lane] += a[lane] * b1[lane];
+            s2[lane] += a[lane] * b2[lane];
+            s3[lane] += a[lane] * b3[lane];
         }
     }
-    sums.map(|row| row.map(|lanes| lanes.iter().sum()))
+    let mut products = [0.0; QUAD];
+    for lane in 0..LANES {
+        for (product, s) in products.iter_mut().zip([&s0, &s1, &s2, &s3]) {
+            *product += s[lane];
+        }
+    }
+    products
 }
 
 #[cfg(test)]
@@ -373,6 +488,20 @@ mod tests {
         assert!(part(&b, 0).hypot(part(&b, 1)) > 0.98);
         assert!(part(&c, last).abs() > 0.95);
         assert!(found.average.to_f64().iter().all(|x| (x - 3.0).abs() < 0.15));
+    }
+
+    #[test]
+    fn the_extreme_eigenvalues_are_those_of_the_full_decomposition() {
+        for n in [1, 2, 3, 17, 60] {
+            let key = Key::new(n as u64, 0, "matrix", 0);
+            let matrix = DMatrix::from_fn(n, n, |i, j| {
+                f64::from(normal(key, i.max(j), i.min(j), Use::Current as u32, 0))
+            });
+            let all = matrix.symmetric_eigenvalues();
+            let (low, high) = extreme_eigenvalues(&matrix);
+            assert!((low - all.min()).abs() < 1e-10 && (high - all.max()).abs() < 1e-10, "{n}");
+        }
+        assert_eq!(extreme_eigenvalues(&DMatrix::zeros(3, 3)), (0.0, 0.0));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! White noise on a grid of checks.
 
-use convis_kernels::random::{Key, Use, normal, uniform};
+use convis_kernels::random::{Key, Use, normal};
 
 use super::argument::{fraction, positive};
 use super::{Screen, Stimulus};
@@ -19,9 +19,9 @@ pub enum Distribution {
 /// A grid of checks, each drawn anew and independently for every picture: the stimulus of reverse correlation.
 ///
 /// # Equation
-/// Check (i, j) in picture n, with u and ξ the uniform and normal random numbers of (seed, i, j, n):
+/// Check (i, j) in picture n, with ξ the normal random number of (seed, i, j, n):
 /// ```text
-/// binary     L = mean·(1 + c)   if u ≥ ½, else mean·(1 − c)
+/// binary     L = mean·(1 + c)   if ξ ≥ 0, else mean·(1 − c)
 /// Gaussian   L = mean·(1 + c·ξ), cut to 0 … 2·mean
 /// ```
 /// The random numbers belong to the place and the picture: a larger screen shows the same checks and more.
@@ -147,18 +147,14 @@ impl Stimulus for Checkers {
         let key = Key::new(self.seed, 0, "checkers", 0);
         let picture = self.screen.picture(frame, self.pictures_per_second);
         let (mean, swing) = (self.mean as f32, (self.mean * self.contrast) as f32);
-        paint_checks(&self.screen, self.check_deg, out, |row, values| match self.distribution {
-            Distribution::Binary => {
-                for (column, value) in values.iter_mut().enumerate() {
-                    let bright = uniform(key, row, column, Use::Current, picture) >= 0.5;
-                    *value = if bright { mean + swing } else { mean - swing };
-                }
-            }
-            Distribution::Gaussian => {
-                normal::fill(key, row, 0, Use::Current, picture, values);
-                for value in values {
-                    *value = (mean + swing * *value).clamp(0.0, 2.0 * mean);
-                }
+        paint_checks(&self.screen, self.check_deg, out, |row, values| {
+            normal::fill(key, row, 0, Use::Current, picture, values);
+            for value in values {
+                *value = match self.distribution {
+                    Distribution::Binary if *value >= 0.0 => mean + swing,
+                    Distribution::Binary => mean - swing,
+                    Distribution::Gaussian => (mean + swing * *value).clamp(0.0, 2.0 * mean),
+                };
             }
         });
     }

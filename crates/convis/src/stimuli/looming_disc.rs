@@ -18,7 +18,7 @@ use crate::{Error, Result};
 /// | name | unit | default |
 /// |---|---|---|
 /// | `half_size_to_speed_s` l/v | s | 0.05 |
-/// | `start_deg`, `end_deg` | deg (diameter) | 0.5, 50 |
+/// | `start_deg`, `end_deg` | deg (diameter) | 2, 50 |
 /// | `before_s`, `hold_s` | s | 0.5, 0.5 |
 /// | `x_deg`, `y_deg` centre | deg | 0, 0 |
 /// | `disc`, `background` | – | 0, 0.5 |
@@ -30,7 +30,7 @@ use crate::{Error, Result};
 /// ```
 /// use convis::stimuli::LoomingDisc;
 /// let disc = LoomingDisc::default();
-/// assert!((disc.diameter_deg(0.0) - 0.5).abs() < 1e-12);
+/// assert!((disc.diameter_deg(0.0) - 2.0).abs() < 1e-12);
 /// assert!((disc.diameter_deg(0.5 + disc.approach_s()) - 50.0).abs() < 1e-9);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,7 +62,7 @@ impl Default for LoomingDisc {
         Self {
             screen: Screen::default(),
             half_size_to_speed_s: 0.05,
-            start_deg: 0.5,
+            start_deg: 2.0,
             end_deg: 50.0,
             before_s: 0.5,
             hold_s: 0.5,
