@@ -14,6 +14,7 @@
 //! | [`parameter`], [`state`], [`noise`], [`resolution`] | what layers are made of |
 //! | [`tensor`] | numbers with a shape, and the tape behind gradients |
 //! | [`stimuli`] | movies to show |
+//! | [`analysis`] | from responses back to filters |
 //!
 //! # Example
 //! ```
@@ -37,6 +38,7 @@
 //! # Ok::<(), convis::Error>(())
 //! ```
 
+pub mod analysis;
 pub mod error;
 pub mod filters;
 pub mod layer;

@@ -13,6 +13,7 @@ use crate::functions;
 use crate::gradients;
 use crate::layers::{build, path, set_one, spiking};
 use crate::padding;
+use crate::samples;
 
 /// How a comparison ended, if it did not fail.
 pub enum Outcome {
@@ -33,6 +34,9 @@ pub fn compare(golden: &Golden) -> Result<Outcome, String> {
     let Some(kind) = golden.text("layer") else {
         return Ok(Outcome::Skipped("it does not name a layer".into()));
     };
+    if kind == "samples" {
+        return samples::compare(golden);
+    }
     if kind == "Retina" && golden.has("current_0") {
         return spikes_of_retina(golden);
     }

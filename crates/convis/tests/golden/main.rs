@@ -14,6 +14,7 @@ mod functions;
 mod gradients;
 mod layers;
 mod padding;
+mod samples;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
