@@ -25,19 +25,20 @@
 //! ```
 //!
 //! # Shapes
-//! Input I: a movie in Hz. Output: spikes per step (0 or 1 wherever R ≥ d), a movie of bytes, and, if asked for,
+//! Input: a movie, in Hz where k = 1. Output: spikes per step (0 or 1 wherever R ≥ d), a movie of bytes, and, if asked for,
 //! the list of spikes with their exact times. State: V and r, the remaining refractory time in steps.
 //!
 //! # Parameters
 //! | symbol | name | unit |
 //! |---|---|---|
+//! | k | [`Neuron::input_hz`], I = k·input | Hz per unit of the input |
 //! | g | [`Neuron::leak_hz`] > 0 | Hz |
 //! | σ | [`Neuron::noise_sigma`] ≥ 0 | – (threshold 1) |
 //! | μ | [`Neuron::refractory_mean_s`] ≥ 0 | s |
 //! | s | [`Neuron::refractory_sd_s`] ≥ 0 | s |
 //! | d | [`Neuron::step_s`] > 0 | s |
 //!
-//! Spikes carry no gradient.
+//! Spikes carry no gradient of their own; [`surrogate`] gives them one.
 //!
 //! # Source
 //! Wohrer & Kornprobst 2009 (J. Comput. Neurosci. 26:219), ganglion-cell spike generation. The noise current has
@@ -46,6 +47,7 @@
 mod euler;
 mod exact;
 mod reference;
+pub mod surrogate;
 
 use crate::random::Key;
 use crate::tiles::{split, split_state, tiles};
@@ -66,6 +68,8 @@ pub enum Integration {
 /// Constants of a population of neurons.
 #[derive(Clone, Copy, Debug)]
 pub struct Neuron {
+    /// Current in Hz of an input of 1: 1 for currents in Hz, 1/d for increments of V per step.
+    pub input_hz: f64,
     /// Leak conductance g, Hz.
     pub leak_hz: f64,
     /// Standard deviation σ of the unlimited membrane potential.
@@ -121,7 +125,8 @@ pub struct Membrane<'a, T> {
 ///
 /// // A constant current of 100 Hz, leak 50 Hz, no noise, no refractory period: intervals of ln 2 / 50 s.
 /// let signal = Signal { planes: 1, frames: 1000, height: 1, width: 1 };
-/// let neuron = Neuron { leak_hz: 50.0, noise_sigma: 0.0, refractory_mean_s: 0.0, refractory_sd_s: 0.0, step_s: 0.001 };
+/// let neuron =
+///     Neuron { input_hz: 1.0, leak_hz: 50.0, noise_sigma: 0.0, refractory_mean_s: 0.0, refractory_sd_s: 0.0, step_s: 0.001 };
 /// let noise = Noise { key: Key::new(0, 0, "", 0), first_step: 0 };
 /// let (mut v, mut r, mut spikes, mut events) = ([0.0f64], [0.0], vec![0; 1000], vec![]);
 /// let membrane = Membrane { potential: &mut v, refractory: &mut r };
