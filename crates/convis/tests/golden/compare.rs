@@ -1,5 +1,7 @@
 //! What is compared, and how closely.
 
+mod spiking;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -9,7 +11,7 @@ use convis::tensor::backward;
 use convis::{DType, GradientMode, NoiseId, State, Tensor, call};
 
 use crate::file::Golden;
-use crate::layers::{build, path, set_one, spiking};
+use crate::layers::{build, ganglion_spiking, path, set_one};
 
 /// How a comparison ended, if it did not fail.
 pub enum Outcome {
@@ -32,6 +34,9 @@ pub fn compare(golden: &Golden) -> Result<Outcome, String> {
     };
     if kind == "Retina" && golden.has("current_0") {
         return spikes_of_retina(golden);
+    }
+    if let Some(outcome) = spiking::compare(golden, kind)? {
+        return Ok(outcome);
     }
     let Some(layer) = build(&golden.params, golden.resolution()?)? else {
         return Ok(Outcome::Skipped(format!("{kind} is not implemented yet")));
@@ -208,7 +213,7 @@ fn compare_gradients(
 
 /// Spikes of the recorded currents: both populations of a retina.
 fn spikes_of_retina(golden: &Golden) -> Result<Outcome, String> {
-    let layer = spiking(&golden.params, golden.resolution()?)?;
+    let layer = ganglion_spiking(&golden.params, golden.resolution()?)?;
     set_one(&layer, "noise_sigma", golden.params["noise"].as_f64().unwrap_or(0.0))?;
     set_one(&layer, "refr_sigma", 0.0)?;
     let mut what = vec![];

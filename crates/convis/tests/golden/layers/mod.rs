@@ -1,6 +1,7 @@
 //! From a file's description to a layer. One family of layers is one file.
 
 mod retina;
+mod spiking;
 
 use std::sync::Arc;
 
@@ -8,12 +9,13 @@ use convis::Resolution;
 use convis::layer::{self, Layer};
 use serde_json::Value;
 
-pub use retina::{path, spiking};
+pub use retina::{ganglion_spiking, path};
+pub use spiking::fitz_hugh_nagumo;
 
 /// The layer a file describes; `None` if the library has none of this kind yet.
 pub fn build(params: &Value, resolution: Resolution) -> Result<Option<Arc<dyn Layer>>, String> {
     let kind = params.get("layer").and_then(Value::as_str).unwrap_or("");
-    for family in [retina::build] {
+    for family in [retina::build, spiking::build] {
         if let Some(layer) = family(kind, params, resolution)? {
             return Ok(Some(layer));
         }
