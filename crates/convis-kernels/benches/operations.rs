@@ -124,8 +124,14 @@ fn operation<O: Operation>(operation: &O, name: &str, parameters: &[f64], copies
 }
 
 fn spikes(name: &str, integration: Integration, noise_sigma: f64, copies: &[(usize, f64)]) {
-    let neuron =
-        Neuron { leak_hz: 50.0, noise_sigma, refractory_mean_s: 0.003, refractory_sd_s: 0.0, step_s: 0.001 };
+    let neuron = Neuron {
+        input_hz: 1.0,
+        leak_hz: 50.0,
+        noise_sigma,
+        refractory_mean_s: 0.003,
+        refractory_sd_s: 0.0,
+        step_s: 0.001,
+    };
     // Around the threshold current, as in a retina at rest: some 20 spikes per second.
     let current: Vec<f32> = movie(SIGNAL.len()).iter().map(|x| 37.0 + 40.0 * (x - 0.5)).collect();
     let noise = Noise { key: Key::new(0, 0, "bench", 0), first_step: 0 };

@@ -18,9 +18,15 @@
 //! | [`start_history`] | the frames before the first, made up |
 //! | [`variable_delay`] | a delay for every pixel |
 //! | [`frame_difference`] | the change from frame to frame |
-//! | [`integrate_and_fire`] | spikes of leaky integrate-and-fire neurons |
+//! | [`integrate_and_fire`] | spikes of leaky integrate-and-fire neurons, with surrogate gradients |
+//! | [`izhikevich`] | spikes of Izhikevich neurons |
+//! | [`fitz_hugh_nagumo`] | FitzHugh–Nagumo oscillators |
+//! | [`hodgkin_huxley`] | Hodgkin–Huxley axons |
+//! | [`poisson`] | spikes at random |
+//! | [`motion_events`] | events of a sensor that signals change |
 //!
-//! Around them: [`Signal`] (the sizes of a movie), [`Operation`] (what every differentiable operation offers),
+//! Around them: [`Signal`] (the sizes of a movie), [`membrane`] (what neurons with differential equations share),
+//! [`Operation`] (what every differentiable operation offers),
 //! [`simd`] (run-time choice of the vector width), [`parallel`] (threads that never change a bit) and [`random`]
 //! (counter-based noise).
 //!
@@ -31,13 +37,19 @@
 //! same bits.
 
 pub mod delay_line;
+pub mod fitz_hugh_nagumo;
 pub mod frame_difference;
 pub mod gain_control;
 pub mod ganglion_current;
+pub mod hodgkin_huxley;
 pub mod integrate_and_fire;
+pub mod izhikevich;
 pub mod low_pass;
+pub mod membrane;
+pub mod motion_events;
 pub mod operation;
 pub mod parallel;
+pub mod poisson;
 pub mod random;
 mod real;
 pub mod recursive_blur;

@@ -326,7 +326,7 @@ pub(crate) fn advance(
     input: &Tensor,
     state: &mut State,
     gradients: GradientMode,
-    mut recorder: Option<&mut Recorder>,
+    recorder: Option<&mut Recorder>,
 ) -> Result<Output> {
     if let Some(recorder) = &recorder {
         let paths = stages(layer);
@@ -339,7 +339,7 @@ pub(crate) fn advance(
     let shape = input.shape();
     state.see([shape[0], shape[1], shape[3], shape[4]])?;
     let input = if gradients == GradientMode::Off { &input.detach() } else { input };
-    let mut scope = Scope { path: String::new(), state, gradients, recorder: recorder.as_deref_mut() };
+    let mut scope = Scope { path: String::new(), state, gradients, recorder };
     let output = layer.forward(input, &mut scope)?;
     state.check(layer)?;
     state.advance(shape[2] as u64);

@@ -9,6 +9,7 @@
 //! | [`retina`] | the retina of Wohrer & Kornprobst (2009) and its stages |
 //! | [`filters`] | filters in space and time |
 //! | [`numerical_filters`] | finite kernels |
+//! | [`spiking`] | spiking neurons and other excitable cells |
 //! | [`run`](mod@run) | running a model on a movie of any length |
 //! | [`layer`] | what every layer offers; [`call`] for one chunk |
 //! | [`parameter`], [`state`], [`noise`], [`resolution`] | what layers are made of |
@@ -48,6 +49,7 @@ pub mod parameter;
 pub mod resolution;
 pub mod retina;
 pub mod run;
+pub mod spiking;
 pub mod state;
 pub mod stimuli;
 pub mod tensor;

@@ -24,7 +24,7 @@ pub(super) fn gain_control<T: Real>(
     if membrane.signal.is_empty() {
         return;
     }
-    if constants.lambda == 0.0 && state[1].iter().all(|a| a.is_zero()) {
+    if constants.lambda == 0.0 && state[1].iter().all(T::is_zero) {
         without_feedback(&constants, membrane.signal, input, output, v_after);
     } else {
         let signal = membrane.signal;

@@ -39,7 +39,7 @@ pub(super) fn step<T: Real>(
                         at.plane,
                         block,
                         Use::Current as u32,
-                        at.step,
+                        at.number,
                         &mut noise[..n],
                     );
                 }
@@ -64,6 +64,7 @@ pub(super) fn step<T: Real>(
 }
 
 struct Constants<T> {
+    input: T,
     leak: T,
     noise: T,
     decay: T,
@@ -72,6 +73,7 @@ struct Constants<T> {
 impl<T: Real> Constants<T> {
     fn new(neuron: &Neuron) -> Self {
         Self {
+            input: T::of(neuron.input_hz),
             leak: T::of(neuron.leak_hz),
             noise: T::of(noise_of_rest(neuron)),
             decay: T::of((-neuron.leak_hz * neuron.step_s).exp()),
@@ -93,7 +95,8 @@ fn advance<T: Real>(
     let (zero, one) = (T::zero(), T::one());
     let n = current.len().min(v.len()).min(r.len()).min(ROW);
     for i in 0..n {
-        let e = current[i] / constants.leak + constants.noise * T::of(f64::from(noise[i]));
+        let noise = constants.noise * T::of(f64::from(noise[i]));
+        let e = constants.input * current[i] / constants.leak + noise;
         let end = e + (v[i] - e) * constants.decay;
         let silent = r[i] >= one;
         let waking = r[i] > zero && !silent;

@@ -15,7 +15,8 @@ pub fn integrate_and_fire(
     spikes: &mut [u8],
     events: &mut Vec<Spike>,
 ) {
-    let Neuron { leak_hz: g, noise_sigma: sigma, refractory_mean_s, refractory_sd_s, step_s: d } = *neuron;
+    let Neuron { input_hz: k, leak_hz: g, noise_sigma: sigma, refractory_mean_s, refractory_sd_s, step_s: d } =
+        *neuron;
     for t in 0..signal.frames {
         let step = noise.first_step + t as u64;
         for plane in 0..signal.planes {
@@ -41,7 +42,7 @@ pub fn integrate_and_fire(
                     g,
                     sigma,
                     d,
-                    current[at],
+                    k * current[at],
                     xi,
                     v,
                     r,

@@ -3,6 +3,7 @@ use crate::conformance::SIMD_LEVEL;
 use crate::simd;
 
 const NEURON: Neuron = Neuron {
+    input_hz: 1.0,
     leak_hz: 50.0,
     noise_sigma: 0.1,
     refractory_mean_s: 0.003,
@@ -191,4 +192,17 @@ fn several_spikes_fit_into_a_step_and_an_absurd_current_ends() {
     let neuron = Neuron { noise_sigma: 0.0, refractory_mean_s: 0.0, refractory_sd_s: 0.0, ..NEURON };
     assert_eq!(run::<f32>(signal, Integration::Exact, &neuron, &[10_000.0; 2], &[]).spikes[1], 10);
     assert_eq!(run::<f32>(signal, Integration::Exact, &neuron, &[1e30; 2], &[]).spikes, [255, 255]);
+}
+
+#[test]
+fn increments_per_step_are_currents_in_other_units() {
+    for integration in [Integration::Exact, Integration::Euler] {
+        let signal = Signal { planes: 1, frames: 200, height: 1, width: 40 };
+        let hz = current::<f64>(signal, 300.0);
+        let per_step: Vec<f64> = hz.iter().map(|x| x / 1024.0).collect();
+        let neuron = Neuron { step_s: 1.0 / 1024.0, ..NEURON };
+        let want = run(signal, integration, &neuron, &hz, &[]);
+        let got = run(signal, integration, &Neuron { input_hz: 1024.0, ..neuron }, &per_step, &[]);
+        assert!(got.spikes == want.spikes && got.v == want.v);
+    }
 }

@@ -1,5 +1,7 @@
 //! What is compared, and how closely.
 
+mod spiking;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -11,7 +13,7 @@ use convis::{DType, GradientMode, NoiseId, State, Tensor, call};
 use crate::file::Golden;
 use crate::functions;
 use crate::gradients;
-use crate::layers::{build, path, set_one, spiking};
+use crate::layers::{build, ganglion_spiking, path, set_one};
 use crate::padding;
 use crate::samples;
 
@@ -41,6 +43,9 @@ pub fn compare(golden: &Golden) -> Result<Outcome, String> {
         return spikes_of_retina(golden);
     }
     if let Some(outcome) = functions::compare(golden, kind)? {
+        return Ok(outcome);
+    }
+    if let Some(outcome) = spiking::compare(golden, kind)? {
         return Ok(outcome);
     }
     let Some(layer) = build(golden, golden.resolution()?)? else {
@@ -78,7 +83,7 @@ pub fn compare(golden: &Golden) -> Result<Outcome, String> {
     let gradients = compare_gradients(golden, kind, &*layer, answers.len())?
         + gradients::compare(golden, kind, &*layer, &answers[0])?;
     if gradients > 0 {
-        what += &format!(", {gradients} gradients");
+        what = format!("{what}, {gradients} gradients");
     }
     Ok(Outcome::Passed(what))
 }
@@ -224,7 +229,7 @@ fn compare_gradients(
 
 /// Spikes of the recorded currents: both populations of a retina.
 fn spikes_of_retina(golden: &Golden) -> Result<Outcome, String> {
-    let layer = spiking(&golden.params, golden.resolution()?)?;
+    let layer = ganglion_spiking(&golden.params, golden.resolution()?)?;
     set_one(&layer, "noise_sigma", golden.params["noise"].as_f64().unwrap_or(0.0))?;
     set_one(&layer, "refr_sigma", 0.0)?;
     let mut what = vec![];

@@ -2,6 +2,7 @@
 
 mod filters;
 mod retina;
+mod spiking;
 
 use std::sync::Arc;
 
@@ -11,12 +12,13 @@ use serde_json::Value;
 
 use crate::file::Golden;
 
-pub use retina::{path, spiking};
+pub use retina::{ganglion_spiking, path};
+pub use spiking::fitz_hugh_nagumo;
 
 /// The layer a file describes; `None` if the library has none of this kind yet.
 pub fn build(golden: &Golden, resolution: Resolution) -> Result<Option<Arc<dyn Layer>>, String> {
     let kind = golden.text("layer").unwrap_or("");
-    for family in [retina::build, filters::build] {
+    for family in [retina::build, filters::build, spiking::build] {
         if let Some(layer) = family(kind, golden, resolution)? {
             return Ok(Some(layer));
         }

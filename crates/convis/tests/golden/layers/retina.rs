@@ -79,7 +79,7 @@ pub fn build(kind: &str, golden: &Golden, resolution: Resolution) -> Result<Opti
             set(&layer, kind, "", &params["params"])?;
             Arc::new(layer)
         }
-        "GanglionSpiking" => Arc::new(spiking(params, resolution)?),
+        "GanglionSpiking" => Arc::new(ganglion_spiking(params, resolution)?),
         "Retina" => {
             let options = RetinaOptions {
                 opl: !params["opl"].is_null(),
@@ -102,7 +102,7 @@ pub fn build(kind: &str, golden: &Golden, resolution: Resolution) -> Result<Opti
 }
 
 /// Ganglion cells on the Euler grid, with what the description says of them.
-pub fn spiking(params: &Value, resolution: Resolution) -> Result<GanglionSpiking, String> {
+pub fn ganglion_spiking(params: &Value, resolution: Resolution) -> Result<GanglionSpiking, String> {
     let layer = GanglionSpiking::new(Integration::Euler, resolution).map_err(|error| error.to_string())?;
     for name in ["noise_sigma", "refr_sigma", "refr_mu", "g_L", "tau"] {
         if let Some(value) = params.get(name).and_then(Value::as_f64) {

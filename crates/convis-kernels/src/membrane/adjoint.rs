@@ -1,0 +1,177 @@
+//! The adjoint of a population: reverse of every sub-step.
+//!
+//! The states before all frames of a row of neurons are recomputed first; then, frame by frame backwards, those before
+//! all its sub-steps. With λ the gradient of the state after a sub-step, [`Equations::step_adjoint`] gives that of the
+//! state before it and the shares of input and parameters; the gradient of a shown state variable joins λ at the end
+//! of its frame. Spikes pass nothing on: between two inputs for which no spike moves to another sub-step this is the
+//! exact derivative.
+
+use super::forward::step;
+use super::{Equations, ROW, Setting, SubSteps, Trace, output_signal, parameters};
+use crate::operation::Gradients;
+use crate::tiles::{split, split_state, tiles};
+use crate::{Real, parallel, simd};
+
+pub(crate) fn adjoint<T: Real, E: Equations<S, P>, const S: usize, const P: usize>(
+    equations: &E,
+    setting: &Setting,
+    values: &[f64],
+    input: &[T],
+    state: &[&[T]],
+    output_gradient: &[T],
+    state_gradient: &[&[T]],
+    mut gradients: Gradients<'_, T>,
+) {
+    let signal = setting.signal;
+    let traces = equations.traces();
+    let out = output_signal(signal, traces);
+    let steps = SubSteps::of(setting.frame_ms, E::LONGEST_MS);
+    let (p, h) = (parameters::<T, P>(values), T::of(steps.width_ms));
+    let start = equations.start(&parameters(values)).map(T::of);
+    let mut items: Vec<_> = tiles(&signal).into_iter().map(|tile| (tile, None, vec![])).collect();
+    if let Some(movie) = gradients.inputs[0].take() {
+        for (item, part) in items.iter_mut().zip(split(movie, &signal)) {
+            item.1 = Some(part);
+        }
+    }
+    for gradient in &mut gradients.state {
+        for (item, part) in items.iter_mut().zip(split_state(gradient, &signal)) {
+            item.2.push(part);
+        }
+    }
+    let work = signal.len() * steps.per_frame * S * 16;
+    let sums = parallel::map(items, work, |(tile, mut input_gradient, mut state_before)| {
+        let mut by_parameter = [0.0f64; P];
+        let mut by_start = [0.0f64; S];
+        let mut frames = vec![[[T::zero(); ROW]; S]; signal.frames];
+        let mut within = vec![[[T::zero(); ROW]; S]; steps.per_frame];
+        let mut current = [T::zero(); ROW];
+        let mut ignored = [T::zero(); ROW];
+        for first in (0..tile.len()).step_by(ROW) {
+            let n = ROW.min(tile.len() - first);
+            let pixels = tile.pixels.start + first..tile.pixels.start + first + n;
+            let here = signal.state_at(tile.plane, &pixels);
+            let currents = |t: usize, current: &mut [T; ROW]| {
+                let input = &input[signal.at(tile.plane, t, &pixels)];
+                setting.currents(input, tile.plane, pixels.start, t, current);
+            };
+            let mut x = [[T::zero(); ROW]; S];
+            let mut lambda = [[T::zero(); ROW]; S];
+            for s in 0..S {
+                if setting.start {
+                    x[s][..n].fill(start[s]);
+                } else {
+                    x[s][..n].copy_from_slice(&state[s][here.clone()]);
+                }
+                lambda[s][..n].copy_from_slice(&state_gradient[s][here.clone()]);
+            }
+            for (t, before) in frames.iter_mut().enumerate() {
+                *before = x;
+                currents(t, &mut current);
+                simd::vectorized(
+                    #[inline(always)]
+                    || {
+                        for _ in 0..steps.per_frame {
+                            step(equations, &p, h, n, &mut x, &current, &mut ignored);
+                        }
+                    },
+                );
+            }
+            let mut sums = [[0.0f64; ROW]; P];
+            for t in (0..signal.frames).rev() {
+                for (channel, trace) in traces.iter().enumerate() {
+                    if let Trace::State(s) = *trace {
+                        let at = out.at(tile.plane * traces.len() + channel, t, &pixels);
+                        for (lambda, &g) in lambda[s].iter_mut().zip(&output_gradient[at]) {
+                            *lambda = *lambda + g;
+                        }
+                    }
+                }
+                currents(t, &mut current);
+                let mut by_current = [T::zero(); ROW];
+                let mut x = frames[t];
+                simd::vectorized(
+                    #[inline(always)]
+                    || {
+                        for before in &mut within {
+                            *before = x;
+                            step(equations, &p, h, n, &mut x, &current, &mut ignored);
+                        }
+                        for before in within.iter().rev() {
+                            step_back(
+                                equations,
+                                &p,
+                                h,
+                                n,
+                                before,
+                                &current,
+                                &mut lambda,
+                                &mut by_current,
+                                &mut sums,
+                            );
+                        }
+                    },
+                );
+                if let Some(movie) = &mut input_gradient {
+                    movie.frame(t)[first..first + n].copy_from_slice(&by_current[..n]);
+                }
+            }
+            for s in 0..S {
+                let gradient = &mut state_before[s].frame(0)[first..first + n];
+                if setting.start {
+                    by_start[s] += lambda[s][..n].iter().map(|g| g.double()).sum::<f64>();
+                    gradient.fill(T::zero());
+                } else {
+                    gradient.copy_from_slice(&lambda[s][..n]);
+                }
+            }
+            for (sum, row) in by_parameter.iter_mut().zip(&sums) {
+                *sum += row[..n].iter().sum::<f64>();
+            }
+        }
+        (by_parameter, by_start)
+    });
+    let mut by_start = [0.0; S];
+    gradients.parameters.fill(0.0);
+    for (by_parameter, start) in &sums {
+        for (sum, one) in gradients.parameters.iter_mut().zip(by_parameter) {
+            *sum += one;
+        }
+        for (sum, one) in by_start.iter_mut().zip(start) {
+            *sum += one;
+        }
+    }
+    if setting.start {
+        let through_start = equations.start_adjoint(&parameters(values), by_start);
+        for (sum, one) in gradients.parameters.iter_mut().zip(through_start) {
+            *sum += one;
+        }
+    }
+}
+
+/// One sub-step backwards for the first `n` neurons of a row.
+#[inline(always)]
+fn step_back<T: Real, E: Equations<S, P>, const S: usize, const P: usize>(
+    equations: &E,
+    p: &[T; P],
+    h: T,
+    n: usize,
+    before: &[[T; ROW]; S],
+    current: &[T; ROW],
+    lambda: &mut [[T; ROW]; S],
+    by_current: &mut [T; ROW],
+    sums: &mut [[f64; ROW]; P],
+) {
+    for i in 0..n.min(ROW) {
+        let x = std::array::from_fn(|s| before[s][i]);
+        let after = std::array::from_fn(|s| lambda[s][i]);
+        let (state, input, parameters) = equations.step_adjoint(p, h, x, current[i], after);
+        for s in 0..S {
+            lambda[s][i] = state[s];
+        }
+        by_current[i] = by_current[i] + input;
+        for q in 0..P {
+            sums[q][i] += parameters[q].double();
+        }
+    }
+}
