@@ -6,7 +6,7 @@
 //! of its frame. Spikes pass nothing on: between two inputs for which no spike moves to another sub-step this is the
 //! exact derivative.
 
-use super::forward::step;
+use super::forward::{round, step};
 use super::{Equations, ROW, Setting, SubSteps, Trace, output_signal, parameters};
 use crate::operation::Gradients;
 use crate::tiles::{split, split_state, tiles};
@@ -26,8 +26,8 @@ pub(crate) fn adjoint<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
     let traces = equations.traces();
     let out = output_signal(signal, traces);
     let steps = SubSteps::of(setting.frame_ms, E::LONGEST_MS);
-    let (p, h) = (parameters::<T, P>(values), T::of(steps.width_ms));
-    let start = equations.start(&parameters(values)).map(T::of);
+    let (p, h) = (parameters::<P>(values), steps.width_ms);
+    let start = equations.start(&p).map(|x| T::of(x).double());
     let mut items: Vec<_> = tiles(&signal).into_iter().map(|tile| (tile, None, vec![])).collect();
     if let Some(movie) = gradients.inputs[0].take() {
         for (item, part) in items.iter_mut().zip(split(movie, &signal)) {
@@ -43,27 +43,31 @@ pub(crate) fn adjoint<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
     let sums = parallel::map(items, work, |(tile, mut input_gradient, mut state_before)| {
         let mut by_parameter = [0.0f64; P];
         let mut by_start = [0.0f64; S];
-        let mut frames = vec![[[T::zero(); ROW]; S]; signal.frames];
-        let mut within = vec![[[T::zero(); ROW]; S]; steps.per_frame];
-        let mut current = [T::zero(); ROW];
-        let mut ignored = [T::zero(); ROW];
+        let mut frames = vec![[[0.0f64; ROW]; S]; signal.frames];
+        let mut within = vec![[[0.0f64; ROW]; S]; steps.per_frame];
+        let mut current = [0.0f64; ROW];
+        let mut ignored = [0.0f64; ROW];
         for first in (0..tile.len()).step_by(ROW) {
             let n = ROW.min(tile.len() - first);
             let pixels = tile.pixels.start + first..tile.pixels.start + first + n;
             let here = signal.state_at(tile.plane, &pixels);
-            let currents = |t: usize, current: &mut [T; ROW]| {
+            let currents = |t: usize, current: &mut [f64; ROW]| {
                 let input = &input[signal.at(tile.plane, t, &pixels)];
                 setting.currents(input, tile.plane, pixels.start, t, current);
             };
-            let mut x = [[T::zero(); ROW]; S];
-            let mut lambda = [[T::zero(); ROW]; S];
+            let mut x = [[0.0f64; ROW]; S];
+            let mut lambda = [[0.0f64; ROW]; S];
             for s in 0..S {
                 if setting.start {
                     x[s][..n].fill(start[s]);
                 } else {
-                    x[s][..n].copy_from_slice(&state[s][here.clone()]);
+                    for (x, state) in x[s].iter_mut().zip(&state[s][here.clone()]) {
+                        *x = state.double();
+                    }
                 }
-                lambda[s][..n].copy_from_slice(&state_gradient[s][here.clone()]);
+                for (lambda, gradient) in lambda[s].iter_mut().zip(&state_gradient[s][here.clone()]) {
+                    *lambda = gradient.double();
+                }
             }
             for (t, before) in frames.iter_mut().enumerate() {
                 *before = x;
@@ -74,6 +78,7 @@ pub(crate) fn adjoint<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
                         for _ in 0..steps.per_frame {
                             step(equations, &p, h, n, &mut x, &current, &mut ignored);
                         }
+                        round::<T, S>(n, &mut x);
                     },
                 );
             }
@@ -82,13 +87,13 @@ pub(crate) fn adjoint<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
                 for (channel, trace) in traces.iter().enumerate() {
                     if let Trace::State(s) = *trace {
                         let at = out.at(tile.plane * traces.len() + channel, t, &pixels);
-                        for (lambda, &g) in lambda[s].iter_mut().zip(&output_gradient[at]) {
-                            *lambda = *lambda + g;
+                        for (lambda, g) in lambda[s].iter_mut().zip(&output_gradient[at]) {
+                            *lambda += g.double();
                         }
                     }
                 }
                 currents(t, &mut current);
-                let mut by_current = [T::zero(); ROW];
+                let mut by_current = [0.0f64; ROW];
                 let mut x = frames[t];
                 simd::vectorized(
                     #[inline(always)]
@@ -113,16 +118,21 @@ pub(crate) fn adjoint<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
                     },
                 );
                 if let Some(movie) = &mut input_gradient {
-                    movie.frame(t)[first..first + n].copy_from_slice(&by_current[..n]);
+                    let movie = movie.frame(t);
+                    for (x, &by_current) in movie[first..first + n].iter_mut().zip(&by_current) {
+                        *x = T::of(by_current);
+                    }
                 }
             }
             for s in 0..S {
                 let gradient = &mut state_before[s].frame(0)[first..first + n];
                 if setting.start {
-                    by_start[s] += lambda[s][..n].iter().map(|g| g.double()).sum::<f64>();
+                    by_start[s] += lambda[s][..n].iter().sum::<f64>();
                     gradient.fill(T::zero());
                 } else {
-                    gradient.copy_from_slice(&lambda[s][..n]);
+                    for (gradient, &lambda) in gradient.iter_mut().zip(&lambda[s]) {
+                        *gradient = T::of(lambda);
+                    }
                 }
             }
             for (sum, row) in by_parameter.iter_mut().zip(&sums) {
@@ -142,7 +152,7 @@ pub(crate) fn adjoint<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
         }
     }
     if setting.start {
-        let through_start = equations.start_adjoint(&parameters(values), by_start);
+        let through_start = equations.start_adjoint(&p, by_start);
         for (sum, one) in gradients.parameters.iter_mut().zip(through_start) {
             *sum += one;
         }
@@ -151,15 +161,15 @@ pub(crate) fn adjoint<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
 
 /// One sub-step backwards for the first `n` neurons of a row.
 #[inline(always)]
-fn step_back<T: Real, E: Equations<S, P>, const S: usize, const P: usize>(
+fn step_back<E: Equations<S, P>, const S: usize, const P: usize>(
     equations: &E,
-    p: &[T; P],
-    h: T,
+    p: &[f64; P],
+    h: f64,
     n: usize,
-    before: &[[T; ROW]; S],
-    current: &[T; ROW],
-    lambda: &mut [[T; ROW]; S],
-    by_current: &mut [T; ROW],
+    before: &[[f64; ROW]; S],
+    current: &[f64; ROW],
+    lambda: &mut [[f64; ROW]; S],
+    by_current: &mut [f64; ROW],
     sums: &mut [[f64; ROW]; P],
 ) {
     for i in 0..n.min(ROW) {
@@ -169,9 +179,9 @@ fn step_back<T: Real, E: Equations<S, P>, const S: usize, const P: usize>(
         for s in 0..S {
             lambda[s][i] = state[s];
         }
-        by_current[i] = by_current[i] + input;
+        by_current[i] += input;
         for q in 0..P {
-            sums[q][i] += parameters[q].double();
+            sums[q][i] += parameters[q];
         }
     }
 }
