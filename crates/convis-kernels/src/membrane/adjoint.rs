@@ -61,13 +61,9 @@ pub(crate) fn adjoint<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
                 if setting.start {
                     x[s][..n].fill(start[s]);
                 } else {
-                    for (x, state) in x[s].iter_mut().zip(&state[s][here.clone()]) {
-                        *x = state.double();
-                    }
+                    widen(&mut x[s], &state[s][here.clone()]);
                 }
-                for (lambda, gradient) in lambda[s].iter_mut().zip(&state_gradient[s][here.clone()]) {
-                    *lambda = gradient.double();
-                }
+                widen(&mut lambda[s], &state_gradient[s][here.clone()]);
             }
             for (t, before) in frames.iter_mut().enumerate() {
                 *before = x;
@@ -94,34 +90,23 @@ pub(crate) fn adjoint<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
                 }
                 currents(t, &mut current);
                 let mut by_current = [0.0f64; ROW];
-                let mut x = frames[t];
+                let row = Row { n, p: &p, h, current: &current };
                 simd::vectorized(
                     #[inline(always)]
                     || {
-                        for before in &mut within {
-                            *before = x;
-                            step(equations, &p, h, n, &mut x, &current, &mut ignored);
-                        }
-                        for before in within.iter().rev() {
-                            step_back(
-                                equations,
-                                &p,
-                                h,
-                                n,
-                                before,
-                                &current,
-                                &mut lambda,
-                                &mut by_current,
-                                &mut sums,
-                            );
-                        }
+                        frame_back(
+                            equations,
+                            &row,
+                            frames[t],
+                            &mut within,
+                            &mut lambda,
+                            &mut by_current,
+                            &mut sums,
+                        )
                     },
                 );
                 if let Some(movie) = &mut input_gradient {
-                    let movie = movie.frame(t);
-                    for (x, &by_current) in movie[first..first + n].iter_mut().zip(&by_current) {
-                        *x = T::of(by_current);
-                    }
+                    narrow(&mut movie.frame(t)[first..first + n], &by_current);
                 }
             }
             for s in 0..S {
@@ -130,9 +115,7 @@ pub(crate) fn adjoint<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
                     by_start[s] += lambda[s][..n].iter().sum::<f64>();
                     gradient.fill(T::zero());
                 } else {
-                    for (gradient, &lambda) in gradient.iter_mut().zip(&lambda[s]) {
-                        *gradient = T::of(lambda);
-                    }
+                    narrow(gradient, &lambda[s]);
                 }
             }
             for (sum, row) in by_parameter.iter_mut().zip(&sums) {
@@ -144,18 +127,53 @@ pub(crate) fn adjoint<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
     let mut by_start = [0.0; S];
     gradients.parameters.fill(0.0);
     for (by_parameter, start) in &sums {
-        for (sum, one) in gradients.parameters.iter_mut().zip(by_parameter) {
-            *sum += one;
-        }
-        for (sum, one) in by_start.iter_mut().zip(start) {
-            *sum += one;
-        }
+        add(gradients.parameters, by_parameter);
+        add(&mut by_start, start);
     }
     if setting.start {
-        let through_start = equations.start_adjoint(&p, by_start);
-        for (sum, one) in gradients.parameters.iter_mut().zip(through_start) {
-            *sum += one;
-        }
+        add(gradients.parameters, &equations.start_adjoint(&p, by_start));
+    }
+}
+
+fn widen<T: Real>(to: &mut [f64], from: &[T]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = from.double());
+}
+
+fn narrow<T: Real>(to: &mut [T], from: &[f64]) {
+    to.iter_mut().zip(from).for_each(|(to, &from)| *to = T::of(from));
+}
+
+fn add(sums: &mut [f64], numbers: &[f64]) {
+    sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
+}
+
+/// What the sub-steps of a row of `n` neurons have in common within a frame.
+struct Row<'a, const P: usize> {
+    n: usize,
+    p: &'a [f64; P],
+    h: f64,
+    current: &'a [f64; ROW],
+}
+
+/// All sub-steps of a frame, which begins in state `x`, backwards.
+#[inline(always)]
+fn frame_back<E: Equations<S, P>, const S: usize, const P: usize>(
+    equations: &E,
+    row: &Row<'_, P>,
+    mut x: [[f64; ROW]; S],
+    within: &mut [[[f64; ROW]; S]],
+    lambda: &mut [[f64; ROW]; S],
+    by_current: &mut [f64; ROW],
+    sums: &mut [[f64; ROW]; P],
+) {
+    let Row { n, p, h, current } = *row;
+    let mut ignored = [0.0; ROW];
+    for before in within.iter_mut() {
+        *before = x;
+        step(equations, p, h, n, &mut x, current, &mut ignored);
+    }
+    for before in within.iter().rev() {
+        step_back(equations, p, h, n, before, current, lambda, by_current, sums);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! What the neuron models have in common: a few state variables per pixel, an input that is constant within a frame, a
 //! fixed number of sub-steps per frame, an initial state, noise, and the adjoint of all that. A model supplies one
-//! sub-step and its transposed derivative ([`Equations`]); [`forward`] and [`adjoint`] do the rest.
+//! sub-step and its transposed derivative (`Equations`); `forward.rs` and `adjoint.rs` do the rest.
 //!
 //! # Sub-steps
 //! Models are written in milliseconds. A frame of D ms is cut into the smallest number of equal sub-steps that are not

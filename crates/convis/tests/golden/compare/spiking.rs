@@ -120,7 +120,7 @@ fn exact(
         if worst > 1e-5 {
             return Err(format!("{theirs}: {worst:.1e}"));
         }
-        what += &format!(", {theirs}");
+        what = format!("{what}, {theirs}");
     }
     Ok(what)
 }
