@@ -46,7 +46,6 @@ pub(crate) fn adjoint<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
         let mut frames = vec![[[0.0f64; ROW]; S]; signal.frames];
         let mut within = vec![[[0.0f64; ROW]; S]; steps.per_frame];
         let mut current = [0.0f64; ROW];
-        let mut ignored = [0.0f64; ROW];
         for first in (0..tile.len()).step_by(ROW) {
             let n = ROW.min(tile.len() - first);
             let pixels = tile.pixels.start + first..tile.pixels.start + first + n;
@@ -68,14 +67,11 @@ pub(crate) fn adjoint<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
             for (t, before) in frames.iter_mut().enumerate() {
                 *before = x;
                 currents(t, &mut current);
-                simd::vectorized(
-                    #[inline(always)]
-                    || {
-                        for _ in 0..steps.per_frame {
-                            step(equations, &p, h, n, &mut x, &current, &mut ignored);
-                        }
-                        round::<T, S>(n, &mut x);
-                    },
+                frame_forward::<T, E, S, P>(
+                    equations,
+                    &Row { n, p: &p, h, current: &current },
+                    steps,
+                    &mut x,
                 );
             }
             let mut sums = [[0.0f64; ROW]; P];
@@ -91,20 +87,8 @@ pub(crate) fn adjoint<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
                 currents(t, &mut current);
                 let mut by_current = [0.0f64; ROW];
                 let row = Row { n, p: &p, h, current: &current };
-                simd::vectorized(
-                    #[inline(always)]
-                    || {
-                        frame_back(
-                            equations,
-                            &row,
-                            frames[t],
-                            &mut within,
-                            &mut lambda,
-                            &mut by_current,
-                            &mut sums,
-                        )
-                    },
-                );
+                let x = frames[t];
+                frame_back(equations, &row, x, &mut within, &mut lambda, &mut by_current, &mut sums);
                 if let Some(movie) = &mut input_gradient {
                     narrow(&mut movie.frame(t)[first..first + n], &by_current);
                 }
@@ -155,8 +139,27 @@ struct Row<'a, const P: usize> {
     current: &'a [f64; ROW],
 }
 
+/// All sub-steps of a frame.
+fn frame_forward<T: Real, E: Equations<S, P>, const S: usize, const P: usize>(
+    equations: &E,
+    row: &Row<'_, P>,
+    steps: SubSteps,
+    x: &mut [[f64; ROW]; S],
+) {
+    let Row { n, p, h, current } = *row;
+    let mut ignored = [0.0; ROW];
+    simd::vectorized(
+        #[inline(always)]
+        || {
+            for _ in 0..steps.per_frame {
+                step(equations, p, h, n, x, current, &mut ignored);
+            }
+            round::<T, S>(n, x);
+        },
+    );
+}
+
 /// All sub-steps of a frame, which begins in state `x`, backwards.
-#[inline(always)]
 fn frame_back<E: Equations<S, P>, const S: usize, const P: usize>(
     equations: &E,
     row: &Row<'_, P>,
@@ -168,13 +171,18 @@ fn frame_back<E: Equations<S, P>, const S: usize, const P: usize>(
 ) {
     let Row { n, p, h, current } = *row;
     let mut ignored = [0.0; ROW];
-    for before in within.iter_mut() {
-        *before = x;
-        step(equations, p, h, n, &mut x, current, &mut ignored);
-    }
-    for before in within.iter().rev() {
-        step_back(equations, p, h, n, before, current, lambda, by_current, sums);
-    }
+    simd::vectorized(
+        #[inline(always)]
+        || {
+            for before in within.iter_mut() {
+                *before = x;
+                step(equations, p, h, n, &mut x, current, &mut ignored);
+            }
+            for before in within.iter().rev() {
+                step_back(equations, p, h, n, before, current, lambda, by_current, sums);
+            }
+        },
+    );
 }
 
 /// One sub-step backwards for the first `n` neurons of a row.
