@@ -76,26 +76,26 @@ impl Equations<2, 3> for FitzHughNagumo {
     const LONGEST_MS: f64 = 0.1;
 
     #[inline(always)]
-    fn step<T: Real>(&self, &[a, b, tau]: &[T; 3], h: T, [v, w]: [T; 2], input: T) -> ([T; 2], T) {
-        let third = T::of(1.0 / 3.0);
-        let a = T::of(self.sign.factor()) * a;
+    fn step(&self, &[a, b, tau]: &[f64; 3], h: f64, [v, w]: [f64; 2], input: f64) -> ([f64; 2], f64) {
+        let third = 1.0 / 3.0;
+        let a = self.sign.factor() * a;
         let v_after = v + h * (input + v - v * v * v * third - w);
         let w_after = w + h * (tau * (v + a - b * w));
-        ([v_after, w_after], T::zero())
+        ([v_after, w_after], 0.0)
     }
 
     #[inline(always)]
-    fn step_adjoint<T: Real>(
+    fn step_adjoint(
         &self,
-        &[a, b, tau]: &[T; 3],
-        h: T,
-        [v, w]: [T; 2],
-        _input: T,
-        [v_bar, w_bar]: [T; 2],
-    ) -> ([T; 2], T, [T; 3]) {
-        let sign = T::of(self.sign.factor());
+        &[a, b, tau]: &[f64; 3],
+        h: f64,
+        [v, w]: [f64; 2],
+        _input: f64,
+        [v_bar, w_bar]: [f64; 2],
+    ) -> ([f64; 2], f64, [f64; 3]) {
+        let sign = self.sign.factor();
         let (hv, hw) = (h * v_bar, h * w_bar);
-        let state = [v_bar + hv * (T::one() - v * v) + hw * tau, w_bar - hv - hw * tau * b];
+        let state = [v_bar + hv * (1.0 - v * v) + hw * tau, w_bar - hv - hw * tau * b];
         (state, hv, [hw * tau * sign, -(hw * tau * w), hw * (v + sign * a - b * w)])
     }
 

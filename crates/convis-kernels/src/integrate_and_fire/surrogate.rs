@@ -238,6 +238,7 @@ impl Operation for SurrogateSpikes {
             }
             let lambda = lambda.frame(0);
             let mut noise = vec![0.0f32; n];
+            let mut ignored = vec![T::zero(); n];
             let mut sums = vec![[0.0f64; 2]; n];
             for t in (0..signal.frames).rev() {
                 let step = self.noise.first_step + t as u64;
@@ -247,14 +248,7 @@ impl Operation for SurrogateSpikes {
                 let (current, gradient) = (&inputs[0][at.clone()], &output_gradient[at]);
                 let row = t * n..(t + 1) * n;
                 let (v, r, spikes) = (&v[row.clone()], &r[row.clone()], &spikes[row]);
-                let mut ignored = vec![];
-                let by_input = match &mut by_input {
-                    Some(movie) => movie.frame(t),
-                    None => {
-                        ignored.resize(n, T::zero());
-                        &mut ignored[..]
-                    }
-                };
+                let by_input = by_input.as_mut().map_or(&mut ignored[..], |movie| movie.frame(t));
                 simd::vectorized(
                     #[inline(always)]
                     || {

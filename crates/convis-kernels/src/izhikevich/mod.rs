@@ -62,51 +62,45 @@ pub struct Izhikevich {
 
 /// One half-step.
 #[inline(always)]
-fn half_step<T: Real>(a: T, b: T, h: T, v: T, u: T, input: T) -> (T, T) {
-    let dv = T::of(0.04) * v * v + T::of(5.0) * v + T::of(140.0) - u + input;
+fn half_step(a: f64, b: f64, h: f64, v: f64, u: f64, input: f64) -> (f64, f64) {
+    let dv = 0.04 * v * v + 5.0 * v + 140.0 - u + input;
     (v + h * dv, u + h * (a * (b * v - u)))
 }
 
 /// The transposed derivative of a half-step: gradients of v and u before it, of the input, a and b.
 #[inline(always)]
-fn half_step_adjoint<T: Real>(a: T, b: T, h: T, v: T, u: T, v_bar: T, u_bar: T) -> [T; 5] {
+fn half_step_adjoint(a: f64, b: f64, h: f64, v: f64, u: f64, v_bar: f64, u_bar: f64) -> [f64; 5] {
     let (hv, hu) = (h * v_bar, h * u_bar);
-    [
-        v_bar + hv * (T::of(0.08) * v + T::of(5.0)) + hu * a * b,
-        u_bar - hv - hu * a,
-        hv,
-        hu * (b * v - u),
-        hu * a * v,
-    ]
+    [v_bar + hv * (0.08 * v + 5.0) + hu * a * b, u_bar - hv - hu * a, hv, hu * (b * v - u), hu * a * v]
 }
 
 impl Equations<2, 4> for Izhikevich {
     const LONGEST_MS: f64 = 1.0;
 
     #[inline(always)]
-    fn step<T: Real>(&self, &[a, b, c, d]: &[T; 4], h: T, [v, u]: [T; 2], input: T) -> ([T; 2], T) {
-        let half = h * T::of(0.5);
+    fn step(&self, &[a, b, c, d]: &[f64; 4], h: f64, [v, u]: [f64; 2], input: f64) -> ([f64; 2], f64) {
+        let half = h * 0.5;
         let (v, u) = half_step(a, b, half, v, u, input);
         let (v, u) = half_step(a, b, half, v, u, input);
-        let spike = v >= T::of(self.threshold);
+        let spike = v >= self.threshold;
         let after = [if spike { c } else { v }, if spike { u + d } else { u }];
-        (after, if spike { T::one() } else { T::zero() })
+        (after, if spike { 1.0 } else { 0.0 })
     }
 
     #[inline(always)]
-    fn step_adjoint<T: Real>(
+    fn step_adjoint(
         &self,
-        &[a, b, _, _]: &[T; 4],
-        h: T,
-        [v, u]: [T; 2],
-        input: T,
-        [v_bar, u_bar]: [T; 2],
-    ) -> ([T; 2], T, [T; 4]) {
-        let zero = T::zero();
-        let half = h * T::of(0.5);
+        &[a, b, _, _]: &[f64; 4],
+        h: f64,
+        [v, u]: [f64; 2],
+        input: f64,
+        [v_bar, u_bar]: [f64; 2],
+    ) -> ([f64; 2], f64, [f64; 4]) {
+        let zero = 0.0;
+        let half = h * 0.5;
         let (v1, u1) = half_step(a, b, half, v, u, input);
         let (v2, _) = half_step(a, b, half, v1, u1, input);
-        let spike = v2 >= T::of(self.threshold);
+        let spike = v2 >= self.threshold;
         let (by_c, by_d) = if spike { (v_bar, u_bar) } else { (zero, zero) };
         let v_bar = if spike { zero } else { v_bar };
         let [v_bar, u_bar, i2, a2, b2] = half_step_adjoint(a, b, half, v1, u1, v_bar, u_bar);

@@ -6,7 +6,7 @@
 //! of its frame. Spikes pass nothing on: between two inputs for which no spike moves to another sub-step this is the
 //! exact derivative.
 
-use super::forward::step;
+use super::forward::{round, step};
 use super::{Equations, ROW, Setting, SubSteps, Trace, output_signal, parameters};
 use crate::operation::Gradients;
 use crate::tiles::{split, split_state, tiles};
@@ -26,8 +26,8 @@ pub(crate) fn adjoint<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
     let traces = equations.traces();
     let out = output_signal(signal, traces);
     let steps = SubSteps::of(setting.frame_ms, E::LONGEST_MS);
-    let (p, h) = (parameters::<T, P>(values), T::of(steps.width_ms));
-    let start = equations.start(&parameters(values)).map(T::of);
+    let (p, h) = (parameters::<P>(values), steps.width_ms);
+    let start = equations.start(&p).map(|x| T::of(x).double());
     let mut items: Vec<_> = tiles(&signal).into_iter().map(|tile| (tile, None, vec![])).collect();
     if let Some(movie) = gradients.inputs[0].take() {
         for (item, part) in items.iter_mut().zip(split(movie, &signal)) {
@@ -43,38 +43,35 @@ pub(crate) fn adjoint<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
     let sums = parallel::map(items, work, |(tile, mut input_gradient, mut state_before)| {
         let mut by_parameter = [0.0f64; P];
         let mut by_start = [0.0f64; S];
-        let mut frames = vec![[[T::zero(); ROW]; S]; signal.frames];
-        let mut within = vec![[[T::zero(); ROW]; S]; steps.per_frame];
-        let mut current = [T::zero(); ROW];
-        let mut ignored = [T::zero(); ROW];
+        let mut frames = vec![[[0.0f64; ROW]; S]; signal.frames];
+        let mut within = vec![[[0.0f64; ROW]; S]; steps.per_frame];
+        let mut current = [0.0f64; ROW];
         for first in (0..tile.len()).step_by(ROW) {
             let n = ROW.min(tile.len() - first);
             let pixels = tile.pixels.start + first..tile.pixels.start + first + n;
             let here = signal.state_at(tile.plane, &pixels);
-            let currents = |t: usize, current: &mut [T; ROW]| {
+            let currents = |t: usize, current: &mut [f64; ROW]| {
                 let input = &input[signal.at(tile.plane, t, &pixels)];
                 setting.currents(input, tile.plane, pixels.start, t, current);
             };
-            let mut x = [[T::zero(); ROW]; S];
-            let mut lambda = [[T::zero(); ROW]; S];
+            let mut x = [[0.0f64; ROW]; S];
+            let mut lambda = [[0.0f64; ROW]; S];
             for s in 0..S {
                 if setting.start {
                     x[s][..n].fill(start[s]);
                 } else {
-                    x[s][..n].copy_from_slice(&state[s][here.clone()]);
+                    widen(&mut x[s], &state[s][here.clone()]);
                 }
-                lambda[s][..n].copy_from_slice(&state_gradient[s][here.clone()]);
+                widen(&mut lambda[s], &state_gradient[s][here.clone()]);
             }
             for (t, before) in frames.iter_mut().enumerate() {
                 *before = x;
                 currents(t, &mut current);
-                simd::vectorized(
-                    #[inline(always)]
-                    || {
-                        for _ in 0..steps.per_frame {
-                            step(equations, &p, h, n, &mut x, &current, &mut ignored);
-                        }
-                    },
+                frame_forward::<T, E, S, P>(
+                    equations,
+                    &Row { n, p: &p, h, current: &current },
+                    steps,
+                    &mut x,
                 );
             }
             let mut sums = [[0.0f64; ROW]; P];
@@ -82,47 +79,27 @@ pub(crate) fn adjoint<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
                 for (channel, trace) in traces.iter().enumerate() {
                     if let Trace::State(s) = *trace {
                         let at = out.at(tile.plane * traces.len() + channel, t, &pixels);
-                        for (lambda, &g) in lambda[s].iter_mut().zip(&output_gradient[at]) {
-                            *lambda = *lambda + g;
+                        for (lambda, g) in lambda[s].iter_mut().zip(&output_gradient[at]) {
+                            *lambda += g.double();
                         }
                     }
                 }
                 currents(t, &mut current);
-                let mut by_current = [T::zero(); ROW];
-                let mut x = frames[t];
-                simd::vectorized(
-                    #[inline(always)]
-                    || {
-                        for before in &mut within {
-                            *before = x;
-                            step(equations, &p, h, n, &mut x, &current, &mut ignored);
-                        }
-                        for before in within.iter().rev() {
-                            step_back(
-                                equations,
-                                &p,
-                                h,
-                                n,
-                                before,
-                                &current,
-                                &mut lambda,
-                                &mut by_current,
-                                &mut sums,
-                            );
-                        }
-                    },
-                );
+                let mut by_current = [0.0f64; ROW];
+                let row = Row { n, p: &p, h, current: &current };
+                let x = frames[t];
+                frame_back(equations, &row, x, &mut within, &mut lambda, &mut by_current, &mut sums);
                 if let Some(movie) = &mut input_gradient {
-                    movie.frame(t)[first..first + n].copy_from_slice(&by_current[..n]);
+                    narrow(&mut movie.frame(t)[first..first + n], &by_current);
                 }
             }
             for s in 0..S {
                 let gradient = &mut state_before[s].frame(0)[first..first + n];
                 if setting.start {
-                    by_start[s] += lambda[s][..n].iter().map(|g| g.double()).sum::<f64>();
+                    by_start[s] += lambda[s][..n].iter().sum::<f64>();
                     gradient.fill(T::zero());
                 } else {
-                    gradient.copy_from_slice(&lambda[s][..n]);
+                    narrow(gradient, &lambda[s]);
                 }
             }
             for (sum, row) in by_parameter.iter_mut().zip(&sums) {
@@ -134,32 +111,91 @@ pub(crate) fn adjoint<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
     let mut by_start = [0.0; S];
     gradients.parameters.fill(0.0);
     for (by_parameter, start) in &sums {
-        for (sum, one) in gradients.parameters.iter_mut().zip(by_parameter) {
-            *sum += one;
-        }
-        for (sum, one) in by_start.iter_mut().zip(start) {
-            *sum += one;
-        }
+        add(gradients.parameters, by_parameter);
+        add(&mut by_start, start);
     }
     if setting.start {
-        let through_start = equations.start_adjoint(&parameters(values), by_start);
-        for (sum, one) in gradients.parameters.iter_mut().zip(through_start) {
-            *sum += one;
-        }
+        add(gradients.parameters, &equations.start_adjoint(&p, by_start));
     }
+}
+
+fn widen<T: Real>(to: &mut [f64], from: &[T]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = from.double());
+}
+
+fn narrow<T: Real>(to: &mut [T], from: &[f64]) {
+    to.iter_mut().zip(from).for_each(|(to, &from)| *to = T::of(from));
+}
+
+fn add(sums: &mut [f64], numbers: &[f64]) {
+    sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
+}
+
+/// What the sub-steps of a row of `n` neurons have in common within a frame.
+struct Row<'a, const P: usize> {
+    n: usize,
+    p: &'a [f64; P],
+    h: f64,
+    current: &'a [f64; ROW],
+}
+
+/// All sub-steps of a frame.
+fn frame_forward<T: Real, E: Equations<S, P>, const S: usize, const P: usize>(
+    equations: &E,
+    row: &Row<'_, P>,
+    steps: SubSteps,
+    x: &mut [[f64; ROW]; S],
+) {
+    let Row { n, p, h, current } = *row;
+    let mut ignored = [0.0; ROW];
+    simd::vectorized(
+        #[inline(always)]
+        || {
+            for _ in 0..steps.per_frame {
+                step(equations, p, h, n, x, current, &mut ignored);
+            }
+            round::<T, S>(n, x);
+        },
+    );
+}
+
+/// All sub-steps of a frame, which begins in state `x`, backwards.
+fn frame_back<E: Equations<S, P>, const S: usize, const P: usize>(
+    equations: &E,
+    row: &Row<'_, P>,
+    mut x: [[f64; ROW]; S],
+    within: &mut [[[f64; ROW]; S]],
+    lambda: &mut [[f64; ROW]; S],
+    by_current: &mut [f64; ROW],
+    sums: &mut [[f64; ROW]; P],
+) {
+    let Row { n, p, h, current } = *row;
+    let mut ignored = [0.0; ROW];
+    simd::vectorized(
+        #[inline(always)]
+        || {
+            for before in within.iter_mut() {
+                *before = x;
+                step(equations, p, h, n, &mut x, current, &mut ignored);
+            }
+            for before in within.iter().rev() {
+                step_back(equations, p, h, n, before, current, lambda, by_current, sums);
+            }
+        },
+    );
 }
 
 /// One sub-step backwards for the first `n` neurons of a row.
 #[inline(always)]
-fn step_back<T: Real, E: Equations<S, P>, const S: usize, const P: usize>(
+fn step_back<E: Equations<S, P>, const S: usize, const P: usize>(
     equations: &E,
-    p: &[T; P],
-    h: T,
+    p: &[f64; P],
+    h: f64,
     n: usize,
-    before: &[[T; ROW]; S],
-    current: &[T; ROW],
-    lambda: &mut [[T; ROW]; S],
-    by_current: &mut [T; ROW],
+    before: &[[f64; ROW]; S],
+    current: &[f64; ROW],
+    lambda: &mut [[f64; ROW]; S],
+    by_current: &mut [f64; ROW],
     sums: &mut [[f64; ROW]; P],
 ) {
     for i in 0..n.min(ROW) {
@@ -169,9 +205,9 @@ fn step_back<T: Real, E: Equations<S, P>, const S: usize, const P: usize>(
         for s in 0..S {
             lambda[s][i] = state[s];
         }
-        by_current[i] = by_current[i] + input;
+        by_current[i] += input;
         for q in 0..P {
-            sums[q][i] += parameters[q].double();
+            sums[q][i] += parameters[q];
         }
     }
 }

@@ -16,8 +16,8 @@ pub(crate) fn forward<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
     let signal = setting.signal;
     let traces = equations.traces();
     let steps = SubSteps::of(setting.frame_ms, E::LONGEST_MS);
-    let (p, h) = (parameters::<T, P>(values), T::of(steps.width_ms));
-    let start = equations.start(&parameters(values));
+    let (p, h) = (parameters::<P>(values), steps.width_ms);
+    let start = equations.start(&p);
     for (s, after) in state_after.iter_mut().enumerate() {
         if setting.start {
             after.fill(T::of(start[s]));
@@ -40,33 +40,41 @@ pub(crate) fn forward<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
         for first in (0..tile.len()).step_by(ROW) {
             let n = ROW.min(tile.len() - first);
             let start = tile.pixels.start + first;
-            let mut x = [[T::zero(); ROW]; S];
+            let mut x = [[0.0; ROW]; S];
             for (x, state) in x.iter_mut().zip(&mut states) {
-                x[..n].copy_from_slice(&state.frame(0)[first..first + n]);
+                for (x, state) in x.iter_mut().zip(&state.frame(0)[first..first + n]) {
+                    *x = state.double();
+                }
             }
-            let mut current = [T::zero(); ROW];
-            let mut spikes = [T::zero(); ROW];
+            let mut current = [0.0; ROW];
+            let mut spikes = [0.0; ROW];
             for t in 0..signal.frames {
                 let input = &input[signal.at(tile.plane, t, &(start..start + n))];
                 simd::vectorized(
                     #[inline(always)]
                     || {
                         setting.currents(input, tile.plane, start, t, &mut current);
-                        spikes[..n].fill(T::zero());
+                        spikes[..n].fill(0.0);
                         for _ in 0..steps.per_frame {
                             step(equations, &p, h, n, &mut x, &current, &mut spikes);
                         }
+                        round::<T, S>(n, &mut x);
                     },
                 );
                 for (output, trace) in outputs.iter_mut().zip(traces) {
-                    output.frame(t)[first..first + n].copy_from_slice(match trace {
-                        Trace::Spikes => &spikes[..n],
-                        Trace::State(s) => &x[*s][..n],
-                    });
+                    let shown = match trace {
+                        Trace::Spikes => &spikes,
+                        Trace::State(s) => &x[*s],
+                    };
+                    for (y, &x) in output.frame(t)[first..first + n].iter_mut().zip(shown) {
+                        *y = T::of(x);
+                    }
                 }
             }
             for (x, state) in x.iter().zip(&mut states) {
-                state.frame(0)[first..first + n].copy_from_slice(&x[..n]);
+                for (state, &x) in state.frame(0)[first..first + n].iter_mut().zip(x) {
+                    *state = T::of(x);
+                }
             }
         }
     });
@@ -74,20 +82,30 @@ pub(crate) fn forward<T: Real, E: Equations<S, P>, const S: usize, const P: usiz
 
 /// A sub-step of the first `n` neurons of a row; adds to their spikes.
 #[inline(always)]
-pub(super) fn step<T: Real, E: Equations<S, P>, const S: usize, const P: usize>(
+pub(super) fn step<E: Equations<S, P>, const S: usize, const P: usize>(
     equations: &E,
-    p: &[T; P],
-    h: T,
+    p: &[f64; P],
+    h: f64,
     n: usize,
-    x: &mut [[T; ROW]; S],
-    current: &[T; ROW],
-    spikes: &mut [T; ROW],
+    x: &mut [[f64; ROW]; S],
+    current: &[f64; ROW],
+    spikes: &mut [f64; ROW],
 ) {
     for i in 0..n.min(ROW) {
         let (after, fired) = equations.step(p, h, std::array::from_fn(|s| x[s][i]), current[i]);
         for s in 0..S {
             x[s][i] = after[s];
         }
-        spikes[i] = spikes[i] + fired;
+        spikes[i] += fired;
+    }
+}
+
+/// The state at the end of a frame, as the movie's type can hold it.
+#[inline(always)]
+pub(super) fn round<T: Real, const S: usize>(n: usize, x: &mut [[f64; ROW]; S]) {
+    for x in x {
+        for x in &mut x[..n] {
+            *x = T::of(*x).double();
+        }
     }
 }

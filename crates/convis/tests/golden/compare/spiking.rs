@@ -120,7 +120,7 @@ fn exact(
         if worst > 1e-5 {
             return Err(format!("{theirs}: {worst:.1e}"));
         }
-        what += &format!(", {theirs}");
+        what = format!("{what}, {theirs}");
     }
     Ok(what)
 }
@@ -146,6 +146,9 @@ fn deviation(golden: &Golden, layer: &dyn Layer, output: &str, allowed: f64) -> 
 
 /// Spikes are equal up to the step from which single and double precision part in the record, and may come one step
 /// earlier or later from there; v and u agree to 1e-3 of their largest value away from spikes.
+///
+/// Where the file says that single precision loses spikes (it starts on an unstable fixed point, which the last bit
+/// decides when to leave), our single precision is compared up to the parting step only; double precision to the end.
 fn izhikevich(golden: &Golden, layer: &dyn Layer, output: &str) -> Result<String, String> {
     let want = golden.movie(output, DType::F64)?;
     let (shape, want) = (want.shape().to_vec(), want.to_f64());
@@ -153,17 +156,19 @@ fn izhikevich(golden: &Golden, layer: &dyn Layer, output: &str) -> Result<String
     let jitter = golden.params["first_step_with_float64_deviation_gt_0p01"].as_u64();
     let jitter = jitter.map_or(frames, |step| step as usize);
     let channels = if golden.params["output_only_spikes"].as_bool() == Some(true) { 1 } else { 3 };
+    let undecided = golden.params["spike_mismatch_vs_float64"].as_u64().unwrap_or(0) > 0;
     let mut worst = 0.0f64;
-    every_way(golden, layer, &[], |got, _| {
+    every_way(golden, layer, &[], |got, dtype| {
         let got = got.to_f64();
         if got.len() != want.len() {
             return Err(format!("{} numbers instead of {}", got.len(), want.len()));
         }
+        let compared = if undecided && dtype == DType::F32 { jitter } else { frames };
         let at = |plane: usize, t: usize, pixel: usize| (plane * frames + t) * pixels + pixel;
         for neuron in 0..shape[0] * shape[1] / channels {
             for pixel in 0..pixels {
                 let times = |movie: &[f64]| -> Vec<usize> {
-                    (0..frames).filter(|&t| movie[at(neuron * channels, t, pixel)] != 0.0).collect()
+                    (0..compared).filter(|&t| movie[at(neuron * channels, t, pixel)] != 0.0).collect()
                 };
                 let (ours, theirs) = (times(&got), times(&want));
                 let fits = |(a, b): (&usize, &usize)| a == b || (*b >= jitter && a.abs_diff(*b) <= 1);
@@ -176,7 +181,7 @@ fn izhikevich(golden: &Golden, layer: &dyn Layer, output: &str) -> Result<String
                 for channel in 1..channels {
                     let plane = neuron * channels + channel;
                     let size = (0..frames).fold(1e-9f64, |m, t| m.max(want[at(plane, t, pixel)].abs()));
-                    for t in (0..frames).filter(|&t| !near(t)) {
+                    for t in (0..compared).filter(|&t| !near(t)) {
                         let i = at(plane, t, pixel);
                         let deviation = (got[i] - want[i]).abs() / size;
                         worst = worst.max(deviation);
@@ -210,7 +215,10 @@ fn oscillators(golden: &Golden) -> Result<String, String> {
         let layer = fitz_hugh_nagumo(&golden.params, sign, resolution)?;
         let size = golden.numbers(output)?.iter().fold(0.0f64, |m, x| m.max(x.abs()));
         // What the toolbox recorded in single precision is itself off by as much as the file says.
-        let recorded = golden.params["oracle_max_abs_err"].as_f64().unwrap_or(0.0);
+        let recorded = match sign {
+            Sign::Plus => 0.0,
+            Sign::Minus => golden.params["oracle_max_abs_err"].as_f64().unwrap_or(0.0),
+        };
         let worst = deviation(golden, &*layer, output, 1e-5 * size + recorded)?;
         what.push(format!("{output} within {worst:.1e}"));
     }
