@@ -109,7 +109,7 @@ impl Stimulus for EulerChirp {
     }
 
     fn frames(&self) -> Option<u64> {
-        Some(self.screen.frames(Self::DURATION_S) * self.repeats as u64)
+        Some(self.screen.frames(Self::DURATION_S).saturating_mul(self.repeats as u64))
     }
 
     fn render(&self, frame: u64, out: &mut [f32]) {

@@ -78,7 +78,7 @@ impl Stimulus for FullFieldFlash {
     }
 
     fn frames(&self) -> Option<u64> {
-        Some(self.parts().iter().sum::<u64>() * self.repeats as u64)
+        Some(self.parts().iter().sum::<u64>().saturating_mul(self.repeats as u64))
     }
 
     fn render(&self, frame: u64, out: &mut [f32]) {

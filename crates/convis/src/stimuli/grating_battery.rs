@@ -139,7 +139,7 @@ impl GratingBattery {
         let [blank, grating] = [self.blank_s, self.grating_s].map(|seconds| self.screen.frames(seconds));
         let (turn, within) = (frame / (blank + grating).max(1), frame % (blank + grating).max(1));
         let conditions = self.conditions().max(1) as u64;
-        if turn >= conditions * self.repeats as u64 {
+        if turn >= conditions.saturating_mul(self.repeats as u64) {
             return None;
         }
         let since = within.checked_sub(blank)?;
@@ -193,7 +193,8 @@ impl Stimulus for GratingBattery {
 
     fn frames(&self) -> Option<u64> {
         let [blank, grating] = [self.blank_s, self.grating_s].map(|seconds| self.screen.frames(seconds));
-        Some((blank + grating) * (self.conditions() * self.repeats) as u64 + blank)
+        let shown = (self.conditions() as u64).saturating_mul(self.repeats as u64);
+        Some((blank + grating).saturating_mul(shown).saturating_add(blank))
     }
 
     fn render(&self, frame: u64, out: &mut [f32]) {

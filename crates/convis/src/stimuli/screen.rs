@@ -48,9 +48,9 @@ impl Screen {
         frame as f64 / self.resolution.steps_per_second()
     }
 
-    /// Whole frames of a duration.
+    /// Whole frames of a duration; at most 10¹², so that sums and products of a few do not overflow.
     pub(super) fn frames(&self, seconds: f64) -> u64 {
-        self.resolution.seconds_to_steps(seconds).round() as u64
+        self.resolution.seconds_to_steps(seconds).round().min(1e12) as u64
     }
 
     /// The number of the picture that a display of `rate_hz` shows during the frame.

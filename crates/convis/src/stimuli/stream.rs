@@ -19,7 +19,8 @@ pub trait Stimulus: Send + Sync {
     /// Number of frames; `None` if it has no end.
     fn frames(&self) -> Option<u64>;
 
-    /// Writes frame number `frame`, row by row. It depends on nothing but the number.
+    /// Writes frame number `frame`, row by row, of a stimulus that [`check`](Stimulus::check) accepts. It depends on
+    /// nothing but the number.
     fn render(&self, frame: u64, out: &mut [f32]);
 
     /// Writes frames `first ‥`, one after the other; the same numbers as [`render`](Stimulus::render).

@@ -34,6 +34,9 @@ impl StimulusSize {
         at_least_one("frames", self.frames)?;
         at_least_one("height", self.height)?;
         at_least_one("width", self.width)?;
+        if self.frames > 1 << 40 {
+            return Err(Error::argument("frames", "at most 2⁴⁰", self.frames));
+        }
         if self.height.saturating_mul(self.width) > 1 << 30 {
             let found = format!("{} × {}", self.height, self.width);
             return Err(Error::argument("height × width", "at most 2³⁰ pixels", found));
