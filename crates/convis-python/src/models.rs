@@ -50,7 +50,14 @@ pub fn retina(
     resolution: ResolutionPair,
     noise: Option<Noise>,
 ) -> PyResult<PyLayer> {
-    let options = RetinaOptions { opl, bipolar, gang, spikes, integration: integration_named(integration)? };
+    let options = RetinaOptions {
+        opl,
+        bipolar,
+        gang,
+        spikes,
+        integration: integration_named(integration)?,
+        ..RetinaOptions::default()
+    };
     built(resolution, noise, |resolution| Retina::new(options, resolution))
 }
 

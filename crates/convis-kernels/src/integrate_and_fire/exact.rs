@@ -112,7 +112,7 @@ fn advance<T: Real>(
 /// Whether V reaches the threshold on its way to `end`: for a resting potential of 1 it never does, whatever rounding
 /// makes of it.
 fn crosses(e: f64, start: f64, end: f64) -> bool {
-    end >= 1.0 && (e > 1.0 || start >= 1.0)
+    end >= 1.0 && (e > 1.0 || start > 1.0)
 }
 
 /// One neuron with at least one event in this step, as the reference does it. Returns the number of spikes.

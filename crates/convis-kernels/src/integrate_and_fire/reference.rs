@@ -81,7 +81,7 @@ fn spikes_of_step(
             for count in 0..255 {
                 let end = e + (start - e) * (-g * (d - now)).exp();
                 // With E = 1 the threshold is approached and never reached, whatever rounding makes of V.
-                if end < 1.0 || (e <= 1.0 && start < 1.0) {
+                if end < 1.0 || (e <= 1.0 && start <= 1.0) {
                     *v = end;
                     return;
                 }
