@@ -1,2 +1,82 @@
-//! x
-fn main(){}
+//! The `convis` command: a retina for moving images.
+//!
+//! It parses, calls the libraries and shows progress. `run` and `demo` share one pipeline: frames of any source
+//! ([`held_frames`]) go through the model ([`simulation`]) into a file ([`result_file`]).
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use error::{Error, Result};
+
+mod commands;
+mod error;
+mod held_frames;
+mod interrupt;
+mod model;
+mod pictures;
+mod progress;
+mod rate;
+mod report;
+mod result_file;
+mod simulation;
+mod text;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Simulates the retina on moving images: from luminance to the spikes of ON and OFF ganglion cells.
+#[derive(Parser, Debug)]
+#[command(name = "convis", max_term_width = 80, disable_version_flag = true, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  convis demo                         a retina looks at a photograph
+  convis run walk.mp4 --out walk.npz  any video, folder of pictures, GIF, array
+  convis describe                     every parameter: unit, default, meaning
+  convis help run                     all options of a command, with examples
+
+Exit codes: 0 done, 1 something failed, 2 unusable arguments, 130 interrupted.")]
+struct Arguments {
+    /// Print version, vector instructions and threads
+    #[arg(short = 'V', long, exclusive = true)]
+    version: bool,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Demo(commands::demo::DemoArguments),
+    Run(Box<commands::run::RunArguments>),
+    Describe(commands::describe::DescribeArguments),
+    /// Print version, vector instructions and threads
+    Info,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Some(Command::Demo(arguments)) => commands::demo::demo(&arguments),
+        Some(Command::Run(arguments)) => commands::run::run(&arguments),
+        Some(Command::Describe(arguments)) => commands::describe::describe(&arguments),
+        Some(Command::Info) | None => commands::info::info(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let kind = if matches!(error, Error::Interrupted(_)) { "" } else { "error: " };
+            // Where even that cannot be written, the exit code remains.
+            writeln!(io::stderr(), "{kind}{error}").ok();
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Runs `work` with so many threads, or as many as the library chooses.
+fn with_threads(threads: Option<u16>, work: impl FnOnce() -> Result<()> + Send) -> Result<()> {
+    let Some(threads) = threads else { return work() };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build();
+    let pool = pool.map_err(|error| Error::Failed(format!("--threads {threads}: {error}; ask for fewer")))?;
+    pool.install(work)
+}

@@ -10,13 +10,18 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use convis_kernels::delay_line::DelayLine;
+use convis_kernels::frame_difference::FrameDifference;
 use convis_kernels::gain_control::GainControl;
 use convis_kernels::ganglion_current::GanglionCurrent;
 use convis_kernels::integrate_and_fire::{self, Integration, Membrane, Neuron, Noise, integrate_and_fire};
 use convis_kernels::low_pass::LowPass;
 use convis_kernels::random::{Key, Use, normal};
+use convis_kernels::recursive_blur::{Kind, RecursiveBlur, Spread};
 use convis_kernels::separable_blur::SeparableBlur;
+use convis_kernels::static_nonlinearity::StaticNonlinearity;
 use convis_kernels::transient::Transient;
+use convis_kernels::variable_delay::VariableDelay;
 use convis_kernels::weighted_difference::WeightedDifference;
 use convis_kernels::{Gradients, Operation, Signal, parallel};
 
@@ -63,23 +68,26 @@ fn report(name: &str, variant: &str, movies: usize, time: f64, copy: f64) {
 }
 
 fn operation<O: Operation>(operation: &O, name: &str, parameters: &[f64], copies: &[(usize, f64)]) {
-    let states = operation.state_lengths().len();
-    let inputs: Vec<Vec<f32>> = (0..O::INPUTS).map(|_| movie(SIGNAL.len())).collect();
+    let lengths = operation.state_lengths();
+    let arrays = std::iter::repeat_n(SIGNAL.len(), O::INPUTS).chain(operation.weights());
+    let inputs: Vec<Vec<f32>> = arrays.map(movie).collect();
     let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
-    let state = vec![vec![0.1f32; SIGNAL.state_len()]; states];
+    let state: Vec<Vec<f32>> = lengths.iter().map(|&n| vec![0.1; n]).collect();
     let state: Vec<&[f32]> = state.iter().map(Vec::as_slice).collect();
     let mut output = vec![0.0f32; SIGNAL.len()];
-    let mut after = vec![vec![0.0f32; SIGNAL.state_len()]; states];
+    let mut after = state.iter().map(|s| s.to_vec()).collect::<Vec<_>>();
     let movies = O::INPUTS + 1;
 
     let few = operation.with_frames(1);
-    let doubles: Vec<Vec<f64>> =
-        inputs.iter().map(|x| x[..SIGNAL.pixels()].iter().map(|&x| f64::from(x)).collect()).collect();
+    let doubles: Vec<Vec<f64>> = inputs
+        .iter()
+        .map(|x| x[..SIGNAL.pixels().min(x.len())].iter().map(|&x| f64::from(x)).collect())
+        .collect();
     let doubles: Vec<&[f64]> = doubles.iter().map(Vec::as_slice).collect();
-    let before = vec![vec![0.1f64; SIGNAL.state_len()]; states];
+    let before: Vec<Vec<f64>> = lengths.iter().map(|&n| vec![0.1; n]).collect();
     let before: Vec<&[f64]> = before.iter().map(Vec::as_slice).collect();
     let mut slow_output = vec![0.0f64; SIGNAL.pixels()];
-    let mut slow_after = vec![vec![0.0f64; SIGNAL.state_len()]; states];
+    let mut slow_after = before.iter().map(|s| s.to_vec()).collect::<Vec<_>>();
     let time = seconds(2, || {
         let mut after: Vec<&mut [f64]> = slow_after.iter_mut().map(Vec::as_mut_slice).collect();
         few.reference(parameters, &doubles, &before, &mut slow_output, &mut after);
@@ -96,10 +104,10 @@ fn operation<O: Operation>(operation: &O, name: &str, parameters: &[f64], copies
         report(name, &format!("forward {threads} threads"), movies, time, copy);
     }
 
-    let mut by_inputs = vec![vec![0.0f32; SIGNAL.len()]; O::INPUTS];
+    let mut by_inputs: Vec<Vec<f32>> = inputs.iter().map(|x| vec![0.0; x.len()]).collect();
     let mut by_parameters = vec![0.0; parameters.len()];
     let after: Vec<&[f32]> = after.iter().map(Vec::as_slice).collect();
-    let mut by_state = vec![vec![0.0f32; SIGNAL.state_len()]; states];
+    let mut by_state: Vec<Vec<f32>> = lengths.iter().map(|&n| vec![0.0; n]).collect();
     for &(threads, copy) in copies {
         let time = parallel::with_threads(threads, || {
             seconds(5, || {
@@ -116,8 +124,14 @@ fn operation<O: Operation>(operation: &O, name: &str, parameters: &[f64], copies
 }
 
 fn spikes(name: &str, integration: Integration, noise_sigma: f64, copies: &[(usize, f64)]) {
-    let neuron =
-        Neuron { leak_hz: 50.0, noise_sigma, refractory_mean_s: 0.003, refractory_sd_s: 0.0, step_s: 0.001 };
+    let neuron = Neuron {
+        input_hz: 1.0,
+        leak_hz: 50.0,
+        noise_sigma,
+        refractory_mean_s: 0.003,
+        refractory_sd_s: 0.0,
+        step_s: 0.001,
+    };
     // Around the threshold current, as in a retina at rest: some 20 spikes per second.
     let current: Vec<f32> = movie(SIGNAL.len()).iter().map(|x| 37.0 + 40.0 * (x - 0.5)).collect();
     let noise = Noise { key: Key::new(0, 0, "bench", 0), first_step: 0 };
@@ -185,6 +199,15 @@ fn main() {
     let membrane = GainControl { signal, steps_per_second, pixels_per_degree };
     operation(&membrane, "gain_control", &[50.0, 50.0, 50.0, 0.005, 0.2], &copies);
     operation(&GanglionCurrent { signal }, "ganglion_current", &[1.0, 37.0, 0.0, 100.0], &copies);
+    let blur = |kind| RecursiveBlur { signal, kind, spread: Spread::Density };
+    operation(&blur(Kind::Deriche), "recursive_blur deriche", &[0.3, 1.0], &copies);
+    operation(&blur(Kind::Gaussian), "recursive_blur gaussian", &[0.3, 1.0], &copies);
+    let rectify = StaticNonlinearity { signal, rectifies: true, squares: false };
+    operation(&rectify, "static_nonlinearity", &[1.0, 0.0], &copies);
+    operation(&FrameDifference { signal }, "frame_difference", &[], &copies);
+    operation(&DelayLine { signal, delay: 5, length: 0 }, "delay_line", &[], &copies);
+    let delays = VariableDelay { signal, history: 5, per_pixel: true };
+    operation(&delays, "variable_delay", &[], &copies);
     spikes("integrate_and_fire", Integration::Exact, 0.1, &copies);
     spikes("integrate_and_fire without noise", Integration::Exact, 0.0, &copies);
     spikes("integrate_and_fire euler", Integration::Euler, 0.1, &copies);

@@ -13,9 +13,21 @@
 //! | [`gain_control`] | membrane with a conductance that follows recent contrast |
 //! | [`ganglion_current`] | static nonlinearity of the ganglion-cell input |
 //! | [`conv3d`] | convolution in time and space |
-//! | [`integrate_and_fire`] | spikes of leaky integrate-and-fire neurons |
+//! | [`recursive_blur`] | blur of every frame by recursive filters, cost independent of its width |
+//! | [`static_nonlinearity`] | rectifying and squaring |
+//! | [`delay_line`] | a movie later, frames of the past in front of a chunk |
+//! | [`start_history`] | the frames before the first, made up |
+//! | [`variable_delay`] | a delay for every pixel |
+//! | [`frame_difference`] | the change from frame to frame |
+//! | [`integrate_and_fire`] | spikes of leaky integrate-and-fire neurons, with surrogate gradients |
+//! | [`izhikevich`] | spikes of Izhikevich neurons |
+//! | [`fitz_hugh_nagumo`] | FitzHugh–Nagumo oscillators |
+//! | [`hodgkin_huxley`] | Hodgkin–Huxley axons |
+//! | [`poisson`] | spikes at random |
+//! | [`motion_events`] | events of a sensor that signals change |
 //!
-//! Around them: [`Signal`] (the sizes of a movie), [`Operation`] (what every differentiable operation offers),
+//! Around them: [`Signal`] (the sizes of a movie), [`membrane`] (what neurons with differential equations share),
+//! [`Operation`] (what every differentiable operation offers),
 //! [`simd`] (run-time choice of the vector width), [`parallel`] (threads that never change a bit) and [`random`]
 //! (counter-based noise).
 //!
@@ -26,19 +38,31 @@
 //! same bits.
 
 pub mod conv3d;
+pub mod delay_line;
+pub mod fitz_hugh_nagumo;
+pub mod frame_difference;
 pub mod gain_control;
 pub mod ganglion_current;
+pub mod hodgkin_huxley;
 pub mod integrate_and_fire;
+pub mod izhikevich;
 pub mod low_pass;
+pub mod membrane;
+pub mod motion_events;
 pub mod operation;
 pub mod parallel;
+pub mod poisson;
 pub mod random;
 mod real;
+pub mod recursive_blur;
 pub mod separable_blur;
 mod signal;
 pub mod simd;
+pub mod start_history;
+pub mod static_nonlinearity;
 mod tiles;
 pub mod transient;
+pub mod variable_delay;
 pub mod weighted_difference;
 
 #[cfg(test)]

@@ -4,26 +4,50 @@
 //! items are added in the order of the items.
 //!
 //! `CONVIS_NUM_THREADS` sets the number of threads (default: the processors that this process may use).
+#![allow(unsafe_code)] // one global pointer: a lock might be held by nobody after a fork
 
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use rayon::prelude::*;
 
 /// Work below which waking other threads costs more than it saves, in elementary pixel operations.
 const WORTH_SHARING: usize = 32_768;
 
-static POOL: OnceLock<rayon::ThreadPool> = OnceLock::new();
+/// The threads of this process.
+struct Pool {
+    process: u32,
+    threads: rayon::ThreadPool,
+}
 
+/// The pool in use, never freed.
+static POOL: AtomicPtr<Pool> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The pool of this process. A forked child has the parent's memory but not its threads: it makes its own.
 fn pool() -> &'static rayon::ThreadPool {
-    POOL.get_or_init(|| {
-        let threads =
-            std::env::var("CONVIS_NUM_THREADS").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|i| format!("convis-{i}"))
-            .build()
-            .or_else(|_| rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build())
-            .expect("a pool of the current thread alone needs no resources")
+    let process = std::process::id();
+    // SAFETY: the pointer is null or came from a box that was leaked below.
+    if let Some(pool) = unsafe { POOL.load(Ordering::Acquire).as_ref() }
+        && pool.process == process
+    {
+        return &pool.threads;
+    }
+    let threads = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads_wanted())
+        .thread_name(|i| format!("convis-{i}"))
+        .build()
+        .or_else(|_| rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build())
+        .expect("a pool of the current thread alone needs no resources");
+    let pool: &'static Pool = Box::leak(Box::new(Pool { process, threads }));
+    POOL.store(std::ptr::from_ref(pool).cast_mut(), Ordering::Release);
+    &pool.threads
+}
+
+/// `CONVIS_NUM_THREADS`, or 0 for all processors.
+fn threads_wanted() -> usize {
+    let Ok(text) = std::env::var("CONVIS_NUM_THREADS") else { return 0 };
+    text.parse().unwrap_or_else(|_| {
+        eprintln!("convis: CONVIS_NUM_THREADS={text} is no number of threads; using all processors");
+        0
     })
 }
 

@@ -65,10 +65,15 @@ pub fn level() -> Level {
         3 => Level::Avx512,
         _ => {
             let available = Level::available();
-            let wanted = std::env::var("CONVIS_SIMD").ok();
-            let level = wanted
-                .and_then(|name| available.iter().copied().find(|level| level.name() == name))
-                .unwrap_or(available[available.len() - 1]);
+            let widest = available[available.len() - 1];
+            let level = std::env::var("CONVIS_SIMD").map_or(widest, |name| {
+                available.iter().copied().find(|level| level.name() == name).unwrap_or_else(|| {
+                    let names: Vec<&str> = available.iter().map(|level| level.name()).collect();
+                    let (names, used) = (names.join(", "), widest.name());
+                    eprintln!("convis: CONVIS_SIMD={name} is none of {names}; using {used}");
+                    widest
+                })
+            });
             CHOSEN.store(level.code(), Ordering::Relaxed);
             level
         }
@@ -102,7 +107,7 @@ pub fn vectorized<R>(kernel: impl FnOnce() -> R) -> R {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 fn with_avx512<R>(kernel: impl FnOnce() -> R) -> R {
     kernel()
 }

@@ -68,7 +68,10 @@ impl<T> TileMut<'_, T> {
 
 /// Cuts a movie (or, with `signal.frames == 1`, a state array) into its [`tiles`].
 pub(crate) fn split<'a, T>(movie: &'a mut [T], signal: &Signal) -> Vec<TileMut<'a, T>> {
-    assert_eq!(movie.len(), signal.len(), "length of a movie");
+    let len = [signal.frames, signal.height, signal.width]
+        .iter()
+        .try_fold(signal.planes, |product: usize, &n| product.checked_mul(n));
+    assert_eq!(Some(movie.len()), len, "length of a movie");
     let first = movie.as_mut_ptr();
     tiles(signal)
         .into_iter()

@@ -18,7 +18,7 @@ pub enum Error {
     },
 
     /// A name that does not exist.
-    #[error("{what} {name:?} does not exist{}", suggestion(.nearest))]
+    #[error("{what} {name:?} does not exist{}", suggestion(.nearest.as_deref()))]
     Unknown {
         /// Parameter, stage, state, …
         what: &'static str,
@@ -56,8 +56,8 @@ pub enum Error {
     },
 }
 
-fn suggestion(nearest: &Option<String>) -> String {
-    nearest.as_ref().map_or_else(String::new, |name| format!("; did you mean {name:?}?"))
+fn suggestion(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |name| format!("; did you mean {name:?}?"))
 }
 
 impl Error {

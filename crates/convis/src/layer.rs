@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use convis_kernels::integrate_and_fire::Spike;
 use convis_kernels::random::Key;
+use convis_kernels::start_history::{History, StartHistory};
 use convis_kernels::{Operation, Signal};
 
 use crate::parameter::Parameter;
@@ -177,7 +178,14 @@ impl Scope<'_> {
         names: &[&str],
     ) -> Result<Tensor> {
         let lengths = operation.state_lengths();
-        debug_assert_eq!(lengths.len(), names.len());
+        if lengths.len() != names.len() {
+            let found = format!("{} names", names.len());
+            return Err(Error::argument(
+                format!("states of {}", O::NAME),
+                format!("{} names", lengths.len()),
+                found,
+            ));
+        }
         let like = inputs[0];
         let dtype = if like.dtype() == DType::U8 { DType::F32 } else { like.dtype() };
         let before: Vec<Tensor> = names
@@ -188,7 +196,22 @@ impl Scope<'_> {
                 self.state(name, like, frames, dtype)
             })
             .collect::<Result<_>>()?;
-        let (output, after) = apply(operation, parameters, inputs, &before)?;
+        self.apply_from(operation, parameters, inputs, &before, names)
+    }
+
+    /// Runs an operation from a given state; the state after it is kept under `names`.
+    ///
+    /// # Errors
+    /// If types do not fit together.
+    pub fn apply_from<O: Operation>(
+        &mut self,
+        operation: &O,
+        parameters: &[Scalar],
+        inputs: &[&Tensor],
+        before: &[Tensor],
+        names: &[&str],
+    ) -> Result<Tensor> {
+        let (output, after) = apply(operation, parameters, inputs, before)?;
         for (name, array) in names.iter().zip(after) {
             self.keep(name, array);
         }
@@ -213,10 +236,33 @@ impl Scope<'_> {
         }
     }
 
+    /// The last `frames` frames before this chunk: what was kept under `name`, or, before the first frame, what `mode`
+    /// makes of the chunk.
+    ///
+    /// # Errors
+    /// If what was kept has other sizes or another type, or if the first chunk is too short for a mirror.
+    pub fn history(&mut self, name: &str, input: &Tensor, frames: usize, mode: History) -> Result<Tensor> {
+        if self.kept(name).is_some() {
+            let dtype = if input.dtype() == DType::U8 { DType::F32 } else { input.dtype() };
+            return self.state(name, input, frames, dtype);
+        }
+        let signal = input.signal()?;
+        if mode == History::Mirror && signal.frames < frames {
+            let expected = format!("a first chunk of at least {frames} frames, as mode \"mirror\" needs");
+            return Err(Error::argument("input", expected, format!("{} frames", signal.frames)));
+        }
+        self.apply(&StartHistory { signal, length: frames, mode }, &[], &[input], &[])
+    }
+
     /// A state array of this layer, if there is one yet.
     pub fn kept(&self, name: &str) -> Option<Tensor> {
         let array = self.state.get(&self.path_of(name))?;
         Some(if self.gradients == GradientMode::Through { array.clone() } else { array.detach() })
+    }
+
+    /// Forgets a state array.
+    pub fn forget(&mut self, name: &str) {
+        self.state.remove(&self.path_of(name));
     }
 
     /// Keeps a state array for the next chunk.
@@ -280,7 +326,7 @@ pub(crate) fn advance(
     input: &Tensor,
     state: &mut State,
     gradients: GradientMode,
-    mut recorder: Option<&mut Recorder>,
+    recorder: Option<&mut Recorder>,
 ) -> Result<Output> {
     if let Some(recorder) = &recorder {
         let paths = stages(layer);
@@ -293,8 +339,9 @@ pub(crate) fn advance(
     let shape = input.shape();
     state.see([shape[0], shape[1], shape[3], shape[4]])?;
     let input = if gradients == GradientMode::Off { &input.detach() } else { input };
-    let mut scope = Scope { path: String::new(), state, gradients, recorder: recorder.as_deref_mut() };
+    let mut scope = Scope { path: String::new(), state, gradients, recorder };
     let output = layer.forward(input, &mut scope)?;
+    state.check(layer)?;
     state.advance(shape[2] as u64);
     Ok(output)
 }

@@ -8,11 +8,14 @@
 //! |---|---|
 //! | [`retina`] | the retina of Wohrer & Kornprobst (2009) and its stages |
 //! | [`filters`] | filters in space and time |
+//! | [`numerical_filters`] | finite kernels |
+//! | [`spiking`] | spiking neurons and other excitable cells |
 //! | [`run`](mod@run) | running a model on a movie of any length |
 //! | [`layer`] | what every layer offers; [`call`] for one chunk |
 //! | [`parameter`], [`state`], [`noise`], [`resolution`] | what layers are made of |
 //! | [`tensor`] | numbers with a shape, and the tape behind gradients |
 //! | [`stimuli`] | movies to show |
+//! | [`analysis`] | from responses back to filters |
 //!
 //! # Example
 //! ```
@@ -36,14 +39,17 @@
 //! # Ok::<(), convis::Error>(())
 //! ```
 
+pub mod analysis;
 pub mod error;
 pub mod filters;
 pub mod layer;
 pub mod noise;
+pub mod numerical_filters;
 pub mod parameter;
 pub mod resolution;
 pub mod retina;
 pub mod run;
+pub mod spiking;
 pub mod state;
 pub mod stimuli;
 pub mod tensor;

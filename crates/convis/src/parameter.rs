@@ -222,9 +222,9 @@ impl Parameter {
         self.0.leaf.gradient()
     }
 
-    /// Forgets or replaces the gradient.
+    /// Forgets or replaces the gradient; a new one should have the shape of the value.
     pub fn set_gradient(&self, gradient: Option<Tensor>) {
-        self.0.leaf.set_gradient(gradient);
+        self.0.leaf.set_gradient(gradient.map(|gradient| gradient.detach().owned()));
     }
 
     /// Its value for an operation, with a source where a gradient is wanted.

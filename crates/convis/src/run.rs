@@ -79,7 +79,8 @@ pub fn default_chunk(numbers_per_frame: usize) -> usize {
 /// Runs a model on all frames of a source and hands every chunk's results to `sink`.
 ///
 /// Memory does not depend on the number of frames. Results do not depend on the chunk length. Nothing is recorded for
-/// gradients. When `sink` breaks off, or anything fails, the state is that after the last whole chunk.
+/// gradients. When `sink` breaks off, the state is that after the chunk it was given; when anything fails, `sink`
+/// included, that after the chunk before.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -153,9 +154,14 @@ pub fn run(
                 return Err(error);
             }
         };
-        done += frames as u64;
-        if sink(Chunk { output, recorder, frames })?.is_break() {
-            return Err(Error::Interrupted { frames: done });
+        match sink(Chunk { output, recorder, frames }) {
+            Ok(ControlFlow::Continue(())) => done += frames as u64,
+            Ok(ControlFlow::Break(())) => return Err(Error::Interrupted { frames: done + frames as u64 }),
+            Err(error) => {
+                // What was not taken was not done.
+                *state = before;
+                return Err(error);
+            }
         }
     }
     Ok(done)

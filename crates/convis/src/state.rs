@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use convis_kernels::random::Key;
 
+use crate::layer::{Layer, stages};
 use crate::{Error, Result, Tensor};
 
 /// Identifies the noise of a model: the seed, the model's number since the seed was set, and the trial.
@@ -20,7 +21,7 @@ pub struct NoiseId {
 /// The state of a model between two chunks: a few arrays by name, and which noise comes next.
 ///
 /// A state that was saved and restored continues with the same bits, in another process as well.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct State {
     arrays: BTreeMap<String, Tensor>,
     noise: NoiseId,
@@ -28,12 +29,14 @@ pub struct State {
     frames: u64,
     /// Batch, channel, height and width of the frames so far.
     sizes: Option<[usize; 4]>,
+    /// Whether the arrays came from elsewhere and no model has run on them yet.
+    restored: bool,
 }
 
 impl State {
     /// The state before the first frame.
     pub const fn new(noise: NoiseId) -> Self {
-        Self { arrays: BTreeMap::new(), noise, frames: 0, sizes: None }
+        Self { arrays: BTreeMap::new(), noise, frames: 0, sizes: None, restored: false }
     }
 
     /// The state after so many frames of these sizes (batch, channel, height, width), put together from its parts.
@@ -44,7 +47,7 @@ impl State {
         frames: u64,
         sizes: Option<[usize; 4]>,
     ) -> Self {
-        Self { arrays, noise, frames, sizes }
+        Self { arrays, noise, frames, sizes, restored: true }
     }
 
     /// Forgets everything and begins the next trial: other noise of the same kind.
@@ -86,6 +89,30 @@ impl State {
         self.arrays.insert(path, array);
     }
 
+    pub(crate) fn remove(&mut self, path: &str) {
+        self.arrays.remove(path);
+    }
+
+    /// Checks, after a chunk, that the next one can go on from here.
+    pub(crate) fn check(&mut self, layer: &dyn Layer) -> Result<()> {
+        if let Some((name, _)) = self.arrays.iter().find(|(_, array)| !array.is_finite()) {
+            return Err(Error::Mismatch(format!(
+                "state {name} is no longer a finite number: the input, or a parameter, is too large, or a state was \
+                 restored that is not finite"
+            )));
+        }
+        if std::mem::take(&mut self.restored) {
+            let stages = stages(layer);
+            for name in self.arrays.keys() {
+                let owner = name.rsplit_once('.').map(|(owner, _)| owner);
+                if owner.is_some_and(|owner| !stages.iter().any(|stage| stage == owner)) {
+                    return Err(Error::unknown("state", name, stages.iter().map(String::as_str)));
+                }
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn key(&self, path: &str) -> Key {
         Key::new(self.noise.seed, self.noise.model, path, self.noise.trial)
     }
@@ -112,6 +139,16 @@ impl State {
         for array in self.arrays.values_mut() {
             *array = array.detach();
         }
+    }
+}
+
+impl PartialEq for State {
+    /// Same arrays bit by bit, same noise, same place in the movie.
+    fn eq(&self, other: &Self) -> bool {
+        self.arrays == other.arrays
+            && self.noise == other.noise
+            && self.frames == other.frames
+            && self.sizes == other.sizes
     }
 }
 

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use convis::layer;
 use convis::retina::{Retina, RetinaOptions};
-use convis::run::{Movie, RunOptions, run};
-use convis::{DType, GradientMode, NoiseId, Resolution, State, Tensor, call};
+use convis::run::{Frames, RunOptions, run};
+use convis::{DType, GradientMode, NoiseId, Resolution, Result, State, Tensor, call};
 
 const NOISE: NoiseId = NoiseId { seed: 0, model: 0, trial: 0 };
 
@@ -37,21 +37,36 @@ fn tracked_calls_that_are_dropped() {
     assert!(grown < 5 << 20, "grew by {} kB", grown >> 10);
 }
 
+/// Frames of 50×50 pixels that are made when they are asked for.
+struct Flicker {
+    left: usize,
+}
+
+impl Frames for Flicker {
+    fn next_frames(&mut self, most: usize) -> Result<Option<Tensor>> {
+        let frames = most.min(self.left);
+        self.left -= frames;
+        let numbers = (0..frames * 2500).map(|i| ((i + self.left) % 11) as f32 / 11.0).collect();
+        (frames > 0).then(|| Tensor::from_vec(numbers, &[1, 1, frames, 50, 50])).transpose()
+    }
+}
+
 fn a_long_run() {
     let retina = Retina::new(RetinaOptions::default(), Resolution::default()).unwrap();
     let mut state = State::new(NOISE);
-    let movie = Tensor::zeros(DType::F32, &[1, 1, 5000, 10, 10]);
-    let mut frames = |n| {
-        for _ in 0..n {
-            let mut source = Movie::new(movie.clone()).unwrap();
-            let sink = &mut |_| Ok(ControlFlow::Continue(()));
-            run(&retina, &mut source, &mut state, &RunOptions::default(), sink).unwrap();
+    let options = RunOptions { spikes: true, stages: vec!["bipolar".into()], ..RunOptions::default() };
+    let (mut frames, mut before, mut spikes) = (0, 0, 0);
+    run(&retina, &mut Flicker { left: 200_000 }, &mut state, &options, &mut |chunk| {
+        frames += chunk.frames;
+        spikes += chunk.recorder.events.values().map(Vec::len).sum::<usize>();
+        if before == 0 && frames > 20_000 {
+            before = resident();
         }
-    };
-    frames(4);
-    let before = resident();
-    frames(36);
+        Ok(ControlFlow::Continue(()))
+    })
+    .unwrap();
     let grown = resident().saturating_sub(before);
+    assert!(frames == 200_000 && spikes > 100_000);
     assert!(grown < 5 << 20, "200,000 frames: grew by {} kB", grown >> 10);
 }
 

@@ -289,6 +289,29 @@ fn bad_input_is_one_clear_error_and_changes_nothing() {
 }
 
 #[test]
+fn numbers_that_overflow_and_states_of_other_models_are_refused() {
+    let retina = retina(true, 50.0);
+    let mut state = State::new(NOISE);
+    let good = movie(DType::F32, [1, 1, 3, 4, 4]);
+    call(&retina, &good, &mut state, GradientMode::Off, None).unwrap();
+    let before = state.clone();
+    let huge = Tensor::from_vec(vec![1e30f32; 48], good.shape()).unwrap();
+    let error = call(&retina, &huge, &mut state, GradientMode::Off, None).unwrap_err().to_string();
+    assert!(error.contains("no longer a finite number"), "{error}");
+    assert_eq!(state, before);
+
+    let mut arrays = state.arrays().clone();
+    arrays.insert("bipolr.V".into(), arrays["bipolar.V"].clone());
+    let mut foreign = State::from_parts(arrays, NOISE, 3, state.sizes());
+    let error = call(&retina, &good, &mut foreign, GradientMode::Off, None).unwrap_err().to_string();
+    assert!(error.contains("bipolr.V"), "{error}");
+
+    set(&retina, "bipolar.adaptation_sigma", 1e12);
+    let error = call(&retina, &good, &mut state, GradientMode::Off, None).unwrap_err().to_string();
+    assert!(error.contains("adaptation_sigma: expected at most"), "{error}");
+}
+
+#[test]
 fn stages_can_be_recorded_and_unknown_ones_are_refused() {
     let retina = retina(true, 0.0);
     let x = movie(DType::F32, [1, 1, 5, 3, 3]);

@@ -67,19 +67,6 @@ fn minus(text: &str) -> String {
     text.replace('-', "−")
 }
 
-/// A whole number with its thousands set apart.
-pub(super) fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,12 +83,5 @@ mod tests {
         }
         assert_eq!(ticks(1.0, 1.0, 4), [1.0]);
         assert_eq!(labels(&ticks(-0.19, 0.33, 2)), ["0.0", "0.2"]);
-    }
-
-    #[test]
-    fn numbers_are_readable() {
-        assert_eq!(thousands(65_536), "65,536");
-        assert_eq!(thousands(120), "120");
-        assert_eq!(thousands(1_000_000), "1,000,000");
     }
 }

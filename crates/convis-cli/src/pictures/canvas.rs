@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::{PicturesError, png_file};
+use super::PicturesError;
 
 /// How many drawn pixels make one pixel of the finished picture, along each axis.
 const FINE: i32 = 2;
@@ -239,7 +239,7 @@ impl Canvas {
                 }
             }
         }
-        png_file::write_rgb(path, &rgb, self.width as u32, self.height as u32)
+        Ok(convis_io::write_png_rgb(path, self.width, self.height, &rgb)?)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use super::PicturesError;
 use super::axis::{labels, ticks};
 use super::canvas::{Align, Canvas, FAINT_INK, INK, Letters};
 use super::resample::resample;
 use super::scale::{Scale, SettledScale};
-use super::{PicturesError, png_file};
 
 /// One stage: the same field at each time of the sheet.
 #[derive(Debug, Clone)]
@@ -54,9 +54,8 @@ const FRAME: [u8; 3] = [170, 170, 170];
 ///
 /// # Errors
 /// [`PicturesError::Argument`] when there is nothing to draw or a row does not fit its sizes or the times,
-/// [`PicturesError::MissingFolder`] and [`PicturesError::Write`] when the file cannot be written.
+/// [`PicturesError::Write`] when the file cannot be written.
 pub fn contact_sheet(path: &Path, rows: &[SheetRow], times_s: &[f64]) -> Result<(), PicturesError> {
-    png_file::check_folder(path)?;
     check(rows, times_s)?;
     let columns = times_s.len();
     let panel = ((SHEET - LEFT - RIGHT - COLUMN_GAP * (columns - 1).min(SHEET / 16)) / columns)

@@ -1,34 +1,11 @@
 //! What can go wrong when a picture is drawn and written.
 
-use std::io;
-use std::path::{Path, PathBuf};
-
 /// Why a picture could not be made. Every message names the file or argument and says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum PicturesError {
-    /// The folder the picture should go to does not exist.
-    #[error(
-        "cannot write `{}`: the folder `{}` does not exist; create it or choose another",
-        path.display(),
-        folder.display()
-    )]
-    MissingFolder {
-        /// The picture that was asked for.
-        path: PathBuf,
-        /// The folder that is not there.
-        folder: PathBuf,
-    },
-    /// The system refused to write the file; nothing is left behind.
-    #[error(
-        "cannot write `{}`: {source}; check that its folder can be written to and that the disk has room",
-        path.display()
-    )]
-    Write {
-        /// The picture that was asked for.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// The file cannot be written; nothing is left behind.
+    #[error(transparent)]
+    Write(#[from] convis_io::Error),
     /// An argument does not fit what is to be drawn.
     #[error("cannot draw the picture: {argument}: expected {expected}, found {found}")]
     Argument {
@@ -63,10 +40,5 @@ impl PicturesError {
     #[expect(clippy::needless_pass_by_value, reason = "stands in `map_err`, which gives the error away")]
     pub(super) fn drawing(message: impl ToString) -> Self {
         Self::Drawing { message: message.to_string() }
-    }
-
-    /// A refused write to `path`.
-    pub(super) fn write(path: &Path, source: io::Error) -> Self {
-        Self::Write { path: path.to_path_buf(), source }
     }
 }

@@ -24,33 +24,6 @@ pub fn activity_frame(counts: &[f32], full_scale: f32, tint: Tint) -> Vec<u8> {
     colours.flatten().collect()
 }
 
-/// RGB frame of the input in grey (black at `low`, white at `high`) under its spikes, ON orange and OFF blue.
-///
-/// `on` and `off` are counts per pixel, of the frame's size; at `full_scale` the colour covers the grey completely.
-/// Where both fire the colours are mixed by their counts.
-pub fn spike_overlay(
-    frame: &[f32],
-    (low, high): (f32, f32),
-    on: &[f32],
-    off: &[f32],
-    full_scale: f32,
-) -> Vec<u8> {
-    const ON: [f32; 3] = [255.0, 140.0, 26.0];
-    const OFF: [f32; 3] = [51.0, 153.0, 255.0];
-    let pixels = frame.iter().zip(on).zip(off).map(|((value, on), off)| {
-        let grey = 255.0 * share(*value, low, high);
-        let (warm, cool) = (share(*on, 0.0, full_scale), share(*off, 0.0, full_scale));
-        let both = warm + cool;
-        let cover = both.min(1.0).powf(LIFT);
-        let warm_part = if both > 0.0 { warm / both } else { 0.0 };
-        [0, 1, 2].map(|channel| {
-            let colour = OFF[channel] + (ON[channel] - OFF[channel]) * warm_part;
-            (grey + (colour - grey) * cover).round() as u8
-        })
-    });
-    pixels.flatten().collect()
-}
-
 /// Where `value` lies between `low` (0) and `high` (1), clipped; 0 for NaN and for an empty range.
 fn share(value: f32, low: f32, high: f32) -> f32 {
     let share = (value - low) / (high - low);
@@ -77,11 +50,5 @@ mod tests {
         let brightness = |rgb: &[u8]| rgb.iter().map(|c| u32::from(*c)).sum::<u32>();
         assert!(brightness(&warm[6..]) > brightness(&warm[3..6]));
         assert_eq!(activity_frame(&[f32::NAN], 1.0, Tint::Warm), NOT_A_NUMBER);
-    }
-
-    #[test]
-    fn overlay_leaves_silent_pixels_grey() {
-        let rgb = spike_overlay(&[0.2, 0.2, 0.2], (0.0, 1.0), &[0.0, 4.0, 0.0], &[0.0, 0.0, 4.0], 4.0);
-        assert_eq!(rgb, [51, 51, 51, 255, 140, 26, 51, 153, 255]);
     }
 }

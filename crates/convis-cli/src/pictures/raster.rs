@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::axis::{labels, thousands, ticks};
+use super::PicturesError;
+use super::axis::{labels, ticks};
 use super::canvas::{Align, Canvas, FAINT_INK, GRID, INK, Letters, Rgb};
-use super::{PicturesError, png_file};
+use crate::text::thousands;
 
 /// The spikes of one type of cell.
 #[derive(Debug, Clone, Copy)]
@@ -27,15 +28,6 @@ pub struct EyeTrace<'a> {
     pub y_deg: &'a [f64],
 }
 
-/// Mean luminance over the field.
-#[derive(Debug, Clone, Copy)]
-pub struct LuminanceTrace<'a> {
-    /// Times in seconds.
-    pub times_s: &'a [f64],
-    /// Mean luminance (0…1) at each time.
-    pub mean: &'a [f64],
-}
-
 /// What the figure shows.
 #[derive(Debug, Clone, Copy)]
 pub struct RasterFigure<'a> {
@@ -47,8 +39,6 @@ pub struct RasterFigure<'a> {
     pub duration_s: f64,
     /// At most so many cells of each type appear in the rasters, evenly chosen.
     pub cells_shown: usize,
-    /// Mean luminance, when it is to be shown.
-    pub luminance: Option<LuminanceTrace<'a>>,
     /// Eye position, when it is to be shown.
     pub eye: Option<EyeTrace<'a>>,
 }
@@ -74,7 +64,7 @@ const SECOND_LINE: Rgb = [150, 150, 150];
 const LABEL: Letters = Letters::regular(13.0);
 const NUMBER: Letters = Letters::regular(12.0);
 
-/// Draws eye position and mean luminance (each if given), the rasters of ON and OFF cells and their population
+/// Draws the eye position (if given), the rasters of ON and OFF cells and their population
 /// rates in bins of 10 ms, stacked over one time axis, into a PNG at `path`.
 ///
 /// The rate of a bin is its number of spikes divided by its length and by the number of cells. Spikes before 0 and
@@ -82,18 +72,16 @@ const NUMBER: Letters = Letters::regular(12.0);
 ///
 /// # Errors
 /// [`PicturesError::Argument`] when the duration is not positive, a unit is not among the cells, or a trace's parts
-/// differ in length; [`PicturesError::MissingFolder`] and [`PicturesError::Write`] when the file cannot be written.
+/// differ in length; [`PicturesError::Write`] when the file cannot be written.
 pub fn raster_and_rate(path: &Path, figure: &RasterFigure) -> Result<(), PicturesError> {
-    png_file::check_folder(path)?;
     check(figure)?;
     let populations = [("ON", figure.on, ON), ("OFF", figure.off, OFF)];
     let chosen = populations.map(|(_, population, _)| evenly_chosen(population.cells, figure.cells_shown));
     let raster_heights = chosen
         .each_ref()
         .map(|units| (units.len() as f64 * CELL).clamp(RASTER_HEIGHTS.0, RASTER_HEIGHTS.1).round());
-    let traces = usize::from(figure.eye.is_some()) + usize::from(figure.luminance.is_some());
     let height = TOP
-        + traces as f64 * (TRACE_HEIGHT + GAP)
+        + figure.eye.map_or(0.0, |_| TRACE_HEIGHT + GAP)
         + raster_heights.iter().map(|height| height + GAP).sum::<f64>()
         + RATE_HEIGHT
         + BOTTOM;
@@ -109,15 +97,9 @@ pub fn raster_and_rate(path: &Path, figure: &RasterFigure) -> Result<(), Picture
         panel.draw_legend(&mut canvas, &[("x", INK), ("y", SECOND_LINE)])?;
         panel.next(TRACE_HEIGHT);
     }
-    if let Some(luminance) = figure.luminance {
-        panel.span([luminance.mean]);
-        panel.draw_axes(&mut canvas, &["Luminance", "(mean)"])?;
-        panel.draw_trace(&mut canvas, luminance.times_s, luminance.mean, INK)?;
-        panel.next(TRACE_HEIGHT);
-    }
     for (((name, population, colour), units), height) in populations.iter().zip(&chosen).zip(raster_heights) {
         panel.next_height(height);
-        let (shown, all) = (thousands(units.len()), thousands(population.cells));
+        let (shown, all) = (thousands(units.len() as u64), thousands(population.cells as u64));
         let lines = [format!("{name} cells"), format!("({shown} of {all})")];
         panel.draw_frame(&mut canvas, &[&lines[0], &lines[1]])?;
         panel.draw_spikes(&mut canvas, population.spikes, units, *colour);
@@ -159,18 +141,11 @@ fn check(figure: &RasterFigure) -> Result<(), PicturesError> {
             ));
         }
     }
-    let eye = figure.eye.map(|eye| ("eye", eye.times_s.len(), [eye.x_deg.len(), eye.y_deg.len()]));
-    let luminance = figure
-        .luminance
-        .map(|trace| ("luminance", trace.times_s.len(), [trace.mean.len(), trace.times_s.len()]));
-    for (name, times, lengths) in eye.into_iter().chain(luminance) {
-        if lengths.iter().any(|length| *length != times) {
-            let expected = format!("one value per time, {times}");
-            return Err(PicturesError::argument(
-                format!("the trace `{name}`"),
-                expected,
-                format!("{lengths:?}"),
-            ));
+    if let Some(eye) = figure.eye {
+        let lengths = [eye.x_deg.len(), eye.y_deg.len()];
+        if lengths != [eye.times_s.len(); 2] {
+            let expected = format!("one value per time, {}", eye.times_s.len());
+            return Err(PicturesError::argument("the trace `eye`", expected, format!("{lengths:?}")));
         }
     }
     Ok(())
@@ -375,7 +350,6 @@ mod tests {
             off: Population { spikes: &[], cells: 4 },
             duration_s: 1.0,
             cells_shown: 120,
-            luminance: None,
             eye: None,
         }
     }
@@ -412,8 +386,8 @@ mod tests {
         wrong.duration_s = f64::NAN;
         assert!(message(&wrong).contains("duration_s"));
         wrong = figure(&[]);
-        wrong.luminance = Some(LuminanceTrace { times_s: &[0.0, 0.5], mean: &[0.1] });
-        assert!(message(&wrong).contains("luminance"));
+        wrong.eye = Some(EyeTrace { times_s: &[0.0, 0.5], x_deg: &[0.1], y_deg: &[0.1, 0.2] });
+        assert!(message(&wrong).contains("`eye`"));
         let lost = home.path().join("nowhere").join("raster.png");
         assert!(raster_and_rate(&lost, &figure(&[])).unwrap_err().to_string().contains("nowhere"));
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);

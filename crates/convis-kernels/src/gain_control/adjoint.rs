@@ -14,7 +14,7 @@
 
 use super::{Constants, GainControl};
 use crate::operation::Gradients;
-use crate::separable_blur::{Rows, blur_frame_transposed, blur_row, sigma_derivative};
+use crate::separable_blur::{Rows, Transposed, blur_row};
 use crate::{Real, Signal, parallel, simd};
 
 pub(super) fn gain_control<T: Real>(
@@ -104,10 +104,12 @@ fn one_plane<T: Real>(
         for (square, &v) in square.iter_mut().zip(v_before) {
             *square = v * v;
         }
-        blur_frame_transposed(&constants.taps, T::one(), signal.width, a_bar, &mut spread);
-        sums.sigma_px += constants.adaptation.take
-            * constants.lambda
-            * sigma_derivative(&constants.taps, signal.width, &square, a_bar);
+        let blur = Transposed::new(&constants.taps, signal.width, &square, a_bar);
+        blur.by_input(&constants.taps, T::one(), &mut spread);
+        if constants.lambda != 0.0 {
+            sums.sigma_px +=
+                constants.adaptation.take * constants.lambda * blur.by_sigma(&constants.taps, &square, a_bar);
+        }
         let (input, gradient, contrast) = (&input[frame(t)], &output_gradient[frame(t)], &contrast[frame(t)]);
         let mut step = Sums::default();
         simd::vectorized(
@@ -127,8 +129,8 @@ fn one_plane<T: Real>(
                     if let Some(movie) = &mut input_gradient {
                         movie[t * pixels + i] = rest_bar * input_amp / g;
                     }
-                    v_bar[i] = v_bar_t * x + (take + take) * lambda * v_before[i] * spread[i];
-                    a_bar[i] = g_bar + keep * a_bar[i];
+                    v_bar[i] = (v_bar_t * x + (take + take) * lambda * v_before[i] * spread[i]).flush();
+                    a_bar[i] = (g_bar + keep * a_bar[i]).flush();
                 }
             },
         );
@@ -183,8 +185,8 @@ fn history<T: Real>(
                     let g = leak + a_before;
                     let rest = input_amp * input[here + i] / g;
                     let x = (-d * g).exp_of_negative();
-                    v[here + pixels + i] = rest + (v_before - rest) * x;
-                    a[here + pixels + i] = keep * a_before + take * lambda * contrast[here + i];
+                    v[here + pixels + i] = (rest + (v_before - rest) * x).flush();
+                    a[here + pixels + i] = (keep * a_before + take * lambda * contrast[here + i]).flush();
                 }
             }
         },

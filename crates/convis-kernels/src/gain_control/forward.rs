@@ -24,7 +24,7 @@ pub(super) fn gain_control<T: Real>(
     if membrane.signal.is_empty() {
         return;
     }
-    if constants.lambda == 0.0 && state[1].iter().all(|a| a.is_zero()) {
+    if constants.lambda == 0.0 && state[1].iter().all(T::is_zero) {
         without_feedback(&constants, membrane.signal, input, output, v_after);
     } else {
         let signal = membrane.signal;
@@ -48,7 +48,7 @@ fn without_feedback<T: Real>(
     output: &mut [T],
     v_after: &mut [T],
 ) {
-    // E = (α/g)·I as one factor and the same operations at every step as in `membrane_step`.
+    // The same operations in the same order as in `membrane_step`: switching λ on and off changes no bit.
     let membrane = Membrane::<T>::new(constants);
     let decay = (-membrane.step_s * membrane.leak).exp_of_negative();
     let items: Vec<_> =

@@ -162,6 +162,35 @@ mod tests {
     }
 
     #[test]
+    fn conforms_without_feedback() {
+        let signal = Signal { planes: 1, frames: 7, height: 2, width: 1 };
+        let make = |signal| GainControl { signal, steps_per_second: 1000.0, pixels_per_degree: 10.0 };
+        let case = Case::new(make, signal, &[0.0, 50.0, 50.0, 0.005, 0.2]);
+        conformance::check(&case.with_states(&[-1.0..1.0, 0.0..0.0]));
+    }
+
+    #[test]
+    fn both_ways_to_compute_it_without_feedback_give_the_same_bits() {
+        // Two planes, one with a conductance left over: that one makes both take the way with feedback.
+        let signal = Signal { planes: 2, frames: 5, height: 3, width: 21 };
+        let one = Signal { planes: 1, ..signal };
+        let x: Vec<f32> = (0..signal.len()).map(|i| (i as f32).sin()).collect();
+        let run = |signal: Signal, x: &[f32], a: &[f32]| {
+            let membrane = GainControl { signal, steps_per_second: 1000.0, pixels_per_degree: 10.0 };
+            let (v, mut y) = (vec![0.3; signal.state_len()], vec![0.0; signal.len()]);
+            let (mut v_after, mut a_after) = (v.clone(), v.clone());
+            let parameters = [0.0, 50.0, 50.0, 0.005, 0.2];
+            membrane.forward(&parameters, &[x], &[&v, a], &mut y, &mut [&mut v_after, &mut a_after]);
+            y
+        };
+        let mut a = vec![0.0; signal.state_len()];
+        a[one.state_len()] = 1.0;
+        let with = run(signal, &x, &a);
+        let without = run(one, &x[..one.len()], &a[..one.state_len()]);
+        assert_eq!(with[..one.len()], without);
+    }
+
+    #[test]
     fn without_feedback_it_is_a_low_pass_of_gain_input_amp_over_leak() {
         let signal = Signal { planes: 1, frames: 200, height: 1, width: 1 };
         let membrane = GainControl { signal, steps_per_second: 1000.0, pixels_per_degree: 10.0 };

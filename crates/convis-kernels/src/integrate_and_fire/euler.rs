@@ -16,7 +16,7 @@ pub(super) fn step<T: Real>(
     spikes: &mut [u8],
     mut events: Option<&mut Vec<Spike>>,
 ) {
-    let (d, g) = (T::of(neuron.step_s), T::of(neuron.leak_hz));
+    let (d, g, k) = (T::of(neuron.step_s), T::of(neuron.leak_hz), T::of(neuron.input_hz));
     let sigma = T::of(neuron.noise_sigma * (2.0 * neuron.leak_hz * neuron.step_s).sqrt());
     let mut noise = [0.0f32; ROW];
     for first in (0..current.len()).step_by(ROW) {
@@ -35,13 +35,13 @@ pub(super) fn step<T: Real>(
                         at.plane,
                         block,
                         Use::Current as u32,
-                        at.step,
+                        at.number,
                         &mut noise[..n],
                     );
                 }
                 let half = T::of(0.5);
                 for i in 0..n {
-                    let free = v[i] + d * (current[i] - g * v[i]) + sigma * T::of(f64::from(noise[i]));
+                    let free = v[i] + d * (k * current[i] - g * v[i]) + sigma * T::of(f64::from(noise[i]));
                     let rest = r[i] - T::one();
                     let free = if rest >= half { T::zero() } else { free };
                     let spike = free > T::one();

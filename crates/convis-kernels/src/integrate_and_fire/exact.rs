@@ -3,7 +3,7 @@
 //! Vector code advances all neurons as if none spiked and marks those that reached the threshold or whose
 //! refractory period ends within the step; these few are then solved one by one in double precision.
 
-use super::{Neuron, Spike, Step, noise_current, refractory_s};
+use super::{Neuron, Spike, Step, noise_of_rest, refractory_s};
 use crate::random::{Use, normal};
 use crate::{Real, simd};
 
@@ -39,7 +39,7 @@ pub(super) fn step<T: Real>(
                         at.plane,
                         block,
                         Use::Current as u32,
-                        at.step,
+                        at.number,
                         &mut noise[..n],
                     );
                 }
@@ -64,6 +64,7 @@ pub(super) fn step<T: Real>(
 }
 
 struct Constants<T> {
+    input: T,
     leak: T,
     noise: T,
     decay: T,
@@ -72,8 +73,9 @@ struct Constants<T> {
 impl<T: Real> Constants<T> {
     fn new(neuron: &Neuron) -> Self {
         Self {
+            input: T::of(neuron.input_hz),
             leak: T::of(neuron.leak_hz),
-            noise: T::of(noise_current(neuron)),
+            noise: T::of(noise_of_rest(neuron)),
             decay: T::of((-neuron.leak_hz * neuron.step_s).exp()),
         }
     }
@@ -93,7 +95,8 @@ fn advance<T: Real>(
     let (zero, one) = (T::zero(), T::one());
     let n = current.len().min(v.len()).min(r.len()).min(ROW);
     for i in 0..n {
-        let e = (current[i] + constants.noise * T::of(f64::from(noise[i]))) / constants.leak;
+        let noise = constants.noise * T::of(f64::from(noise[i]));
+        let e = constants.input * current[i] / constants.leak + noise;
         let end = e + (v[i] - e) * constants.decay;
         let silent = r[i] >= one;
         let waking = r[i] > zero && !silent;
@@ -104,6 +107,12 @@ fn advance<T: Real>(
         v[i] = if mark { v[i] } else { v_after };
         r[i] = if silent { r[i] - one } else { r[i] };
     }
+}
+
+/// Whether V reaches the threshold on its way to `end`: for a resting potential of 1 it never does, whatever rounding
+/// makes of it.
+fn crosses(e: f64, start: f64, end: f64) -> bool {
+    end >= 1.0 && (e > 1.0 || start > 1.0)
 }
 
 /// One neuron with at least one event in this step, as the reference does it. Returns the number of spikes.
@@ -122,7 +131,7 @@ fn solve(
     *r = 0.0;
     for count in 0..255u8 {
         let end = e + (start - e) * (-g * (d - now)).exp();
-        if end < 1.0 {
+        if !crosses(e, start, end) {
             *v = end;
             return count;
         }

@@ -8,12 +8,13 @@
 //! **Exact** (the default): current and noise are constant within a step of length d and the equation is solved,
 //! not stepped:
 //! ```text
-//! J    = I + σ·√(2g/d)·ξ            one normal ξ per neuron and step
-//! E    = J/g
+//! x    = e^{−g·d}
+//! E    = I/g + σ·√((1+x)/(1−x))·ξ   one normal ξ per neuron and step
 //! V(t) = E + (V₀ − E)·e^{−g·t}
 //! t*   = ln((E − V₀)/(E − 1))/g     time of the spike, where E > 1 and V(t) reaches 1 within the step
 //! ```
-//! Spike times are exact, refractory periods end anywhere within a step, and several spikes fit into one step
+//! The factor of ξ gives V exactly the standard deviation σ at every step width; for g·d ≪ 1 it is the noise current
+//! σ·√(2g/d). Spike times are exact, refractory periods end anywhere within a step, and several spikes fit into one step
 //! (at most 255).
 //!
 //! **Euler**: the grid of the 2018 toolbox, at most one spike per step, refractory time counted in whole steps:
@@ -25,27 +26,29 @@
 //! ```
 //!
 //! # Shapes
-//! Input I: a movie in Hz. Output: spikes per step (0 or 1 wherever R ≥ d), a movie of bytes, and, if asked for,
+//! Input: a movie, in Hz where k = 1. Output: spikes per step (0 or 1 wherever R ≥ d), a movie of bytes, and, if asked for,
 //! the list of spikes with their exact times. State: V and r, the remaining refractory time in steps.
 //!
 //! # Parameters
 //! | symbol | name | unit |
 //! |---|---|---|
+//! | k | [`Neuron::input_hz`], I = k·input | Hz per unit of the input |
 //! | g | [`Neuron::leak_hz`] > 0 | Hz |
 //! | σ | [`Neuron::noise_sigma`] ≥ 0 | – (threshold 1) |
 //! | μ | [`Neuron::refractory_mean_s`] ≥ 0 | s |
 //! | s | [`Neuron::refractory_sd_s`] ≥ 0 | s |
 //! | d | [`Neuron::step_s`] > 0 | s |
 //!
-//! Spikes carry no gradient.
+//! Spikes carry no gradient of their own; [`surrogate`] gives them one.
 //!
 //! # Source
-//! Wohrer & Kornprobst 2009 (J. Comput. Neurosci. 26:219), ganglion-cell spike generation. The noise current has
+//! Wohrer & Kornprobst 2009 (J. Comput. Neurosci. 26:219), ganglion-cell spike generation. The noise has
 //! the factor √2 that makes σ the standard deviation of V, which the 2018 toolbox lacked.
 
 mod euler;
 mod exact;
 mod reference;
+pub mod surrogate;
 
 use crate::random::Key;
 use crate::tiles::{split, split_state, tiles};
@@ -66,6 +69,8 @@ pub enum Integration {
 /// Constants of a population of neurons.
 #[derive(Clone, Copy, Debug)]
 pub struct Neuron {
+    /// Current in Hz of an input of 1: 1 for currents in Hz, 1/d for increments of V per step.
+    pub input_hz: f64,
     /// Leak conductance g, Hz.
     pub leak_hz: f64,
     /// Standard deviation σ of the unlimited membrane potential.
@@ -121,7 +126,8 @@ pub struct Membrane<'a, T> {
 ///
 /// // A constant current of 100 Hz, leak 50 Hz, no noise, no refractory period: intervals of ln 2 / 50 s.
 /// let signal = Signal { planes: 1, frames: 1000, height: 1, width: 1 };
-/// let neuron = Neuron { leak_hz: 50.0, noise_sigma: 0.0, refractory_mean_s: 0.0, refractory_sd_s: 0.0, step_s: 0.001 };
+/// let neuron =
+///     Neuron { input_hz: 1.0, leak_hz: 50.0, noise_sigma: 0.0, refractory_mean_s: 0.0, refractory_sd_s: 0.0, step_s: 0.001 };
 /// let noise = Noise { key: Key::new(0, 0, "", 0), first_step: 0 };
 /// let (mut v, mut r, mut spikes, mut events) = ([0.0f64], [0.0], vec![0; 1000], vec![]);
 /// let membrane = Membrane { potential: &mut v, refractory: &mut r };
@@ -162,7 +168,7 @@ pub fn integrate_and_fire<T: Real>(
                 plane: tile.plane,
                 first_pixel: tile.pixels.start,
                 key: noise.key,
-                step: noise.first_step + t as u64,
+                number: noise.first_step + t as u64,
             };
             let current = &current[signal.at(tile.plane, t, &tile.pixels)];
             let spikes = spikes.frame(t);
@@ -184,13 +190,13 @@ struct Step {
     plane: usize,
     first_pixel: usize,
     key: Key,
-    step: u64,
+    number: u64,
 }
 
 impl Step {
     fn spike(&self, i: usize, offset_s: f64) -> Spike {
         let pixel = (self.first_pixel + i) as u32;
-        Spike { step: self.step, offset_s, plane: self.plane as u32, pixel }
+        Spike { step: self.number, offset_s, plane: self.plane as u32, pixel }
     }
 }
 
@@ -207,9 +213,10 @@ fn merge(first_step: u64, frames: usize, found: Vec<Vec<Spike>>, events: &mut Ve
     }
 }
 
-/// Amplitude of the noise current that is constant within a step: σ·√(2g/d).
-fn noise_current(neuron: &Neuron) -> f64 {
-    neuron.noise_sigma * (2.0 * neuron.leak_hz / neuron.step_s).sqrt()
+/// Amplitude of the noise in the resting potential E, constant within a step: σ·√((1+x)/(1−x)), x = e^{−g·d}.
+fn noise_of_rest(neuron: &Neuron) -> f64 {
+    let x = (-neuron.leak_hz * neuron.step_s).exp();
+    neuron.noise_sigma * ((1.0 + x) / (1.0 - x)).sqrt()
 }
 
 /// A refractory period in seconds; `count` spikes of this neuron came before in the same step.
@@ -218,7 +225,7 @@ fn refractory_s(neuron: &Neuron, step: Step, i: usize, count: u32) -> f64 {
         return neuron.refractory_mean_s;
     }
     let purpose = crate::random::Use::Refractory as u32 + count;
-    let xi = crate::random::normal::normal(step.key, step.plane, step.first_pixel + i, purpose, step.step);
+    let xi = crate::random::normal::normal(step.key, step.plane, step.first_pixel + i, purpose, step.number);
     (neuron.refractory_mean_s + neuron.refractory_sd_s * f64::from(xi)).max(0.0)
 }
 

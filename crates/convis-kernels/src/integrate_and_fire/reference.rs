@@ -15,7 +15,8 @@ pub fn integrate_and_fire(
     spikes: &mut [u8],
     events: &mut Vec<Spike>,
 ) {
-    let Neuron { leak_hz: g, noise_sigma: sigma, refractory_mean_s, refractory_sd_s, step_s: d } = *neuron;
+    let Neuron { input_hz: k, leak_hz: g, noise_sigma: sigma, refractory_mean_s, refractory_sd_s, step_s: d } =
+        *neuron;
     for t in 0..signal.frames {
         let step = noise.first_step + t as u64;
         for plane in 0..signal.planes {
@@ -41,7 +42,7 @@ pub fn integrate_and_fire(
                     g,
                     sigma,
                     d,
-                    current[at],
+                    k * current[at],
                     xi,
                     v,
                     r,
@@ -72,13 +73,15 @@ fn spikes_of_step(
                 *v = 0.0;
                 return;
             }
-            let e = (current + sigma * (2.0 * g / d).sqrt() * xi) / g;
+            let x = (-g * d).exp();
+            let e = current / g + sigma * ((1.0 + x) / (1.0 - x)).sqrt() * xi;
             let mut now = *r * d; // the refractory period ends here
             let mut start = if *r > 0.0 { 0.0 } else { *v };
             *r = 0.0;
             for count in 0..255 {
                 let end = e + (start - e) * (-g * (d - now)).exp();
-                if end < 1.0 {
+                // With E = 1 the threshold is approached and never reached, whatever rounding makes of V.
+                if end < 1.0 || (e <= 1.0 && start <= 1.0) {
                     *v = end;
                     return;
                 }

@@ -3,6 +3,7 @@ use crate::conformance::SIMD_LEVEL;
 use crate::simd;
 
 const NEURON: Neuron = Neuron {
+    input_hz: 1.0,
     leak_hz: 50.0,
     noise_sigma: 0.1,
     refractory_mean_s: 0.003,
@@ -140,18 +141,33 @@ fn the_rate_of_a_constant_current_is_the_closed_form() {
 }
 
 #[test]
-fn sigma_is_the_standard_deviation_of_the_potential() {
-    for integration in [Integration::Exact, Integration::Euler] {
-        let signal = Signal { planes: 1, frames: 2000, height: 1, width: 500 };
-        let neuron = Neuron { noise_sigma: 0.1, ..NEURON };
+fn sigma_is_the_standard_deviation_of_the_potential_at_every_step_width() {
+    for (integration, step_s) in [
+        (Integration::Exact, 0.001),
+        (Integration::Exact, 0.005),
+        (Integration::Exact, 0.05),
+        (Integration::Euler, 0.001),
+    ] {
+        let signal = Signal { planes: 1, frames: 1000, height: 1, width: 2000 };
+        let neuron = Neuron { noise_sigma: 0.1, step_s, ..NEURON };
         let run = run::<f32>(signal, integration, &neuron, &vec![10.0; signal.len()], &[]);
         let n = run.v.len() as f64;
         let mean = run.v.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
         let sd = (run.v.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / n).sqrt();
-        // Mean I/g; four standard errors of the standard deviation of 500 numbers, and 3 % for the step width.
-        assert!((mean - 0.2).abs() < 4.0 * 0.1 / n.sqrt());
-        assert!((sd - 0.1).abs() < 0.1 * (4.0 / (2.0 * n).sqrt() + 0.03), "{integration:?}: {sd}");
+        // Mean I/g; four standard errors of 2000 numbers. An Euler step of g·d = 0.05 adds g·d/4.
+        let euler = if integration == Integration::Euler { 0.1 * 0.05 / 4.0 } else { 0.0 };
+        assert!((mean - 0.2).abs() < 4.0 * 0.1 / n.sqrt(), "{integration:?} {step_s}: {mean}");
+        assert!((sd - 0.1 - euler).abs() < 4.0 * 0.1 / (2.0 * n).sqrt(), "{integration:?} {step_s}: {sd}");
     }
+}
+
+#[test]
+fn a_current_that_rests_exactly_at_the_threshold_never_spikes() {
+    let signal = Signal { planes: 1, frames: 4, height: 1, width: 1 };
+    let neuron = Neuron { noise_sigma: 0.0, refractory_sd_s: 0.0, step_s: 1.0, ..NEURON };
+    let run = run::<f64>(signal, Integration::Exact, &neuron, &[50.0, 50.0, 50.0, 500.0], &[]);
+    assert_eq!(run.spikes[..3], [0, 0, 0]);
+    assert!(run.spikes[3] > 50 && run.r[0].is_finite());
 }
 
 #[test]
@@ -176,4 +192,17 @@ fn several_spikes_fit_into_a_step_and_an_absurd_current_ends() {
     let neuron = Neuron { noise_sigma: 0.0, refractory_mean_s: 0.0, refractory_sd_s: 0.0, ..NEURON };
     assert_eq!(run::<f32>(signal, Integration::Exact, &neuron, &[10_000.0; 2], &[]).spikes[1], 10);
     assert_eq!(run::<f32>(signal, Integration::Exact, &neuron, &[1e30; 2], &[]).spikes, [255, 255]);
+}
+
+#[test]
+fn increments_per_step_are_currents_in_other_units() {
+    for integration in [Integration::Exact, Integration::Euler] {
+        let signal = Signal { planes: 1, frames: 200, height: 1, width: 40 };
+        let hz = current::<f64>(signal, 300.0);
+        let per_step: Vec<f64> = hz.iter().map(|x| x / 1024.0).collect();
+        let neuron = Neuron { step_s: 1.0 / 1024.0, ..NEURON };
+        let want = run(signal, integration, &neuron, &hz, &[]);
+        let got = run(signal, integration, &Neuron { input_hz: 1024.0, ..neuron }, &per_step, &[]);
+        assert!(got.spikes == want.spikes && got.v == want.v);
+    }
 }

@@ -72,7 +72,7 @@ pub(super) fn low_pass<T: Real>(
                             let l = g_t[i] + lambda[i];
                             sum += (l * (y_before[i] - x_t[i])).double();
                             g_t[i] = take * l;
-                            lambda[i] = keep * l;
+                            lambda[i] = (keep * l).flush();
                         }
                         by_keep += sum;
                     }

@@ -9,7 +9,8 @@
 //! e   = exp(−d/τₛ)                 τₛ = τ if n = 0, else τ/n
 //! yₜ  = (1 − e)·xₜ + e·yₜ₋₁         y₋₁ = 0; the output of a stage is the input of the next
 //! ```
-//! A constant input is reproduced exactly (unit gain at zero frequency) and nothing lags by a step.
+//! A constant input is reproduced (unit gain at zero frequency) and nothing lags by a step. In single precision a
+//! recursion of long time constant loses about 2⁻²⁵·τ/d of its value to rounding: 3e-6 for 0.1 s at 1 kHz.
 //!
 //! # Shapes
 //! Input and output: a movie. State: the last y of each stage (n+1 arrays).

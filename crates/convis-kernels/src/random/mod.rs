@@ -70,6 +70,22 @@ pub fn uniform(key: Key, plane: usize, pixel: usize, purpose: Use, step: u64) ->
     f64::from(word(key, plane, pixel, purpose as u32, step)) / 4_294_967_296.0
 }
 
+/// The random bits of pixels `64·first_block ‥` of one plane at one step, to be compiled into a kernel.
+#[inline(always)]
+pub(crate) fn fill_words(
+    key: Key,
+    plane: usize,
+    first_block: usize,
+    purpose: u32,
+    step: u64,
+    out: &mut [u32],
+) {
+    for (block, out) in (first_block as u32..).zip(out.chunks_mut(BLOCK)) {
+        let words = philox::philox4x32x16(counter(block, 0, plane as u32, purpose, step), key.0);
+        out.copy_from_slice(&words.as_flattened()[..out.len()]);
+    }
+}
+
 /// The 32 random bits of one place.
 pub(crate) fn word(key: Key, plane: usize, pixel: usize, purpose: u32, step: u64) -> u32 {
     let (block, within) = (pixel / BLOCK, pixel % BLOCK);
@@ -91,6 +107,18 @@ mod tests {
         // Kolmogorov–Smirnov distance; 1.63/√n is exceeded once in a hundred.
         let d = x.iter().enumerate().fold(0.0f64, |d, (i, x)| d.max((x - i as f64 / n as f64).abs()));
         assert!(d < 1.63 / (n as f64).sqrt(), "{d}");
+    }
+
+    #[test]
+    fn words_of_many_pixels_are_those_of_each() {
+        let key = Key::new(4, 0, "x", 0);
+        for (first_block, n) in [(0, 300), (3, 64), (7, 5)] {
+            let mut many = vec![0; n];
+            fill_words(key, 2, first_block, 3, 77, &mut many);
+            for (i, &bits) in many.iter().enumerate() {
+                assert_eq!(bits, word(key, 2, first_block * BLOCK + i, 3, 77));
+            }
+        }
     }
 
     #[test]

@@ -114,7 +114,7 @@ fn ln(x: f32) -> f32 {
     let p = p * f - 1.666_805_7e-1;
     let p = p * f + 2.000_071_5e-1;
     let p = p * f - 2.499_999_4e-1;
-    let p = p * f + 3.333_333_1e-1;
+    let p = p * f + 0.333_333_3;
     let low = p * f * square - 2.121_944_4e-4 * exponent - 0.5 * square;
     f + low + 0.693_359_4 * exponent
 }

@@ -34,7 +34,7 @@ mod reference;
 use crate::operation::{Gradients, Operation};
 use crate::{Real, Signal};
 
-pub(crate) use adjoint::{blur_frame_transposed, sigma_derivative};
+pub(crate) use adjoint::Transposed;
 pub(crate) use forward::{Rows, blur_row};
 
 /// Where the Gaussian is cut, in standard deviations.

@@ -56,7 +56,7 @@ pub(super) fn transient<T: Real>(
                         if let Some(movie) = &mut input_gradient {
                             movie.frame(t)[i] = g[i] + take * l;
                         }
-                        lambda[i] = keep * l;
+                        lambda[i] = (keep * l).flush();
                     }
                     by_keep += keep_sum;
                     by_weight -= weight_sum;

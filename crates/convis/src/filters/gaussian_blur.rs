@@ -2,10 +2,11 @@
 
 use convis_kernels::separable_blur::SeparableBlur;
 
+use super::Blur;
 use crate::layer::{Layer, Output, Part, Scope};
 use crate::parameter::{Parameter, Range, Spec};
 use crate::tensor::Scalar;
-use crate::{Resolution, Result, Tensor};
+use crate::{Error, Resolution, Result, Tensor};
 
 /// Blurs every frame with a Gaussian of standard deviation `sigma`.
 ///
@@ -60,12 +61,26 @@ impl GaussianBlur {
         sigma.set(sigma_deg)?;
         Ok(Self { sigma, resolution })
     }
+}
 
-    /// The blurred movie times `gain`.
-    pub(crate) fn amplified(&self, input: &Tensor, gain: Scalar, scope: &mut Scope<'_>) -> Result<Tensor> {
+impl Blur for GaussianBlur {
+    fn amplified(&self, input: &Tensor, gain: Scalar, scope: &mut Scope<'_>) -> Result<Tensor> {
         let blur = SeparableBlur::new(input.signal()?, self.resolution.pixel_per_degree());
+        check_width(&self.sigma, self.resolution)?;
         scope.apply(&blur, &[scope.scalar(&self.sigma), gain], &[input], &[])
     }
+}
+
+/// Widest Gaussian that is sampled, pixels: wider than any image.
+const WIDEST_PX: f64 = 16_384.0;
+
+/// Refuses a Gaussian that would take more memory than the image.
+pub(crate) fn check_width(sigma: &Parameter, resolution: Resolution) -> Result<()> {
+    if resolution.degree_to_pixel(sigma.scalar()) > WIDEST_PX {
+        let expected = format!("at most {} deg ({WIDEST_PX} pixels)", resolution.pixel_to_degree(WIDEST_PX));
+        return Err(Error::argument(sigma.name(), expected, sigma.scalar()));
+    }
+    Ok(())
 }
 
 impl Layer for GaussianBlur {

@@ -1,9 +1,42 @@
 //! Filters in space and time.
 
+mod convolution;
+mod delay;
+mod diff;
+mod exponential_kernel;
 mod gaussian_blur;
+mod recursive_blur;
+mod spatial_recursive;
+mod static_nonlinearity;
+mod sum;
 mod temporal_high_pass;
 mod temporal_low_pass;
+mod time_padding;
+mod variable_delay;
 
+pub use convis_kernels::recursive_blur::Kind as RecursiveKind;
+pub use convis_kernels::start_history::History;
+pub use convolution::{Conv1d, Conv2d, Conv3d, ConvOptions, SetWeight};
+pub use delay::Delay;
+pub use diff::Diff;
+pub use exponential_kernel::ExponentialKernel;
 pub use gaussian_blur::GaussianBlur;
+pub(crate) use gaussian_blur::check_width;
+pub use recursive_blur::RecursiveBlur;
+pub use spatial_recursive::SpatialRecursiveFilter;
+pub use static_nonlinearity::{NLRectify, NLRectifyScale, NLRectifySquare, NLSquare};
+pub use sum::Sum;
 pub use temporal_high_pass::TemporalHighPassFilterRecursive;
 pub use temporal_low_pass::TemporalLowPassFilterRecursive;
+pub use time_padding::TimePadding;
+pub use variable_delay::VariableDelay;
+
+use crate::layer::{Layer, Scope};
+use crate::tensor::Scalar;
+use crate::{Result, Tensor};
+
+/// A spatial blur that multiplies by a gain without a pass of its own.
+pub(crate) trait Blur: Layer {
+    /// The blurred movie times `gain`.
+    fn amplified(&self, input: &Tensor, gain: Scalar, scope: &mut Scope<'_>) -> Result<Tensor>;
+}

@@ -122,6 +122,8 @@ impl Layer for TemporalLowPassFilterRecursive {
         let order = self.order()?;
         let steps_per_second = self.resolution.steps_per_second();
         let filter = LowPass { signal: input.signal()?, steps_per_second, order };
+        // Stages that the order no longer has must not come back with an old value.
+        STAGES[order + 1..].iter().for_each(|stage| scope.forget(stage));
         Ok(scope.apply(&filter, &[scope.scalar(&self.tau)], &[input], &STAGES[..=order])?.into())
     }
 }

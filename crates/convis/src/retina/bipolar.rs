@@ -2,6 +2,7 @@
 
 use convis_kernels::gain_control::GainControl;
 
+use crate::filters::check_width;
 use crate::layer::{Layer, Output, Part, Scope};
 use crate::parameter::{Parameter, Range, Spec};
 use crate::{Resolution, Result, Tensor};
@@ -144,6 +145,7 @@ impl Layer for Bipolar {
             steps_per_second: self.resolution.steps_per_second(),
             pixels_per_degree: self.resolution.pixel_per_degree(),
         };
+        check_width(&self.adaptation_sigma, self.resolution)?;
         let parameters = self.parameters().map(|p| scope.scalar(p));
         Ok(scope.apply(&membrane, &parameters, &[input], &["V", "A"])?.into())
     }

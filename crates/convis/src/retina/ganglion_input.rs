@@ -4,6 +4,7 @@ use convis_kernels::ganglion_current::GanglionCurrent;
 use convis_kernels::separable_blur::SeparableBlur;
 use convis_kernels::transient::Transient;
 
+use crate::filters::check_width;
 use crate::layer::{Layer, Output, Part, Scope};
 use crate::parameter::{Parameter, Range, Spec};
 use crate::tensor::Scalar;
@@ -184,6 +185,7 @@ impl Layer for GanglionInput {
         if self.sigma_surround.scalar() == 0.0 {
             return Ok(current.into());
         }
+        check_width(&self.sigma_surround, self.resolution)?;
         let pooling = SeparableBlur::new(signal, self.resolution.pixel_per_degree());
         let parameters = [scope.scalar(&self.sigma_surround), Scalar::constant(1.0)];
         Ok(scope.apply(&pooling, &parameters, &[&current], &[])?.into())

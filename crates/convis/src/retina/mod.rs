@@ -8,6 +8,7 @@
 //! | file | stage |
 //! |---|---|
 //! | `opl.rs` | [`Opl`], [`HalfRecursiveOplFilter`]: centre and surround of the outer plexiform layer |
+//! | `recursive_opl.rs` | [`RecursiveOplFilter`]: the same with recursive blurs |
 //! | `bipolar.rs` | [`Bipolar`]: contrast gain control |
 //! | `ganglion_input.rs` | [`GanglionInput`]: transient, static nonlinearity, pooling |
 //! | `ganglion_spiking.rs` | [`GanglionSpiking`]: spikes |
@@ -18,9 +19,11 @@ mod ganglion_input;
 mod ganglion_spiking;
 mod model;
 mod opl;
+mod recursive_opl;
 
 pub use bipolar::Bipolar;
 pub use ganglion_input::GanglionInput;
 pub use ganglion_spiking::GanglionSpiking;
 pub use model::{Retina, RetinaOptions};
-pub use opl::{HalfRecursiveOplFilter, Opl};
+pub use opl::{HalfRecursiveOplFilter, Opl, OplKind};
+pub use recursive_opl::RecursiveOplFilter;

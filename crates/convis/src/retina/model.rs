@@ -6,10 +6,11 @@ use convis_kernels::integrate_and_fire::Integration;
 
 use super::{Bipolar, GanglionInput, GanglionSpiking, Opl};
 use crate::layer::{Layer, Output, Part, Scope, parameter};
+use crate::spiking::Surrogate;
 use crate::{Resolution, Result, Tensor};
 
 /// Which stages a retina has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(clippy::struct_excessive_bools)] // four independent stages
 pub struct RetinaOptions {
     /// Outer plexiform layer.
@@ -22,11 +23,20 @@ pub struct RetinaOptions {
     pub spikes: bool,
     /// How spikes are computed.
     pub integration: Integration,
+    /// What replaces the derivative of a spike, where spikes are to have a gradient.
+    pub surrogate: Surrogate,
 }
 
 impl Default for RetinaOptions {
     fn default() -> Self {
-        Self { opl: true, bipolar: true, gang: true, spikes: true, integration: Integration::Exact }
+        Self {
+            opl: true,
+            bipolar: true,
+            gang: true,
+            spikes: true,
+            integration: Integration::Exact,
+            surrogate: Surrogate::None,
+        }
     }
 }
 
@@ -94,7 +104,8 @@ impl Retina {
                 stages.push((input, Arc::new(GanglionInput::new(sign, resolution)?)));
             }
             if options.spikes {
-                let cells = GanglionSpiking::new(options.integration, resolution)?;
+                let cells = GanglionSpiking::new(options.integration, resolution)?
+                    .with_surrogate(options.surrogate)?;
                 parameter(&cells, "refr_sigma")?.set(0.0)?;
                 stages.push((spikes, Arc::new(cells)));
             }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use convis_kernels::weighted_difference::WeightedDifference;
 
-use crate::filters::{GaussianBlur, TemporalHighPassFilterRecursive, TemporalLowPassFilterRecursive};
+use super::RecursiveOplFilter;
+use crate::filters::{
+    Blur, GaussianBlur, RecursiveKind, TemporalHighPassFilterRecursive, TemporalLowPassFilterRecursive,
+};
 use crate::layer::{Layer, Output, Part, Scope};
 use crate::parameter::{Parameter, Range, Spec};
 use crate::{Resolution, Result, Tensor};
@@ -68,16 +71,7 @@ const LAMBDA_OPL: Spec = Spec {
 /// assert!(y.first()?.to_f64()[499 * 9].abs() < 1e-3);
 /// # Ok::<(), convis::Error>(())
 /// ```
-pub struct HalfRecursiveOplFilter {
-    center_blur: Arc<GaussianBlur>,
-    center_low_pass: Arc<TemporalLowPassFilterRecursive>,
-    center_undershoot: Arc<TemporalHighPassFilterRecursive>,
-    surround_blur: Arc<GaussianBlur>,
-    surround_low_pass: Arc<TemporalLowPassFilterRecursive>,
-    relative_weight: Parameter,
-    lambda_opl: Parameter,
-    resolution: Resolution,
-}
+pub struct HalfRecursiveOplFilter(CenterSurround<GaussianBlur>);
 
 impl HalfRecursiveOplFilter {
     /// A filter with default parameters.
@@ -85,8 +79,67 @@ impl HalfRecursiveOplFilter {
     /// # Errors
     /// None at present: the defaults are valid.
     pub fn new(resolution: Resolution) -> Result<Self> {
+        CenterSurround::new(GaussianBlur::documented, resolution).map(Self)
+    }
+}
+
+impl Layer for HalfRecursiveOplFilter {
+    fn kind(&self) -> &'static str {
+        "HalfRecursiveOPLFilter"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Centre minus surround of the outer plexiform layer: Gaussian blurs in space, recursive filters in time."
+    }
+
+    fn parts(&self) -> Vec<Part<'_>> {
+        self.0.parts()
+    }
+
+    fn resolution(&self) -> Resolution {
+        self.0.resolution
+    }
+
+    fn aliases(&self) -> &'static [(&'static str, &'static str)] {
+        SHORT_NAMES
+    }
+
+    fn forward(&self, input: &Tensor, scope: &mut Scope<'_>) -> Result<Output> {
+        self.0.forward(input, scope)
+    }
+}
+
+/// Short names of the parameters of an OPL filter.
+pub(super) const SHORT_NAMES: &[(&str, &str)] = &[
+    ("sigma_center", "center_G.sigma"),
+    ("tau_center", "center_E.tau"),
+    ("n_center", "center_E.n"),
+    ("undershoot_tau_center", "center_undershoot.tau"),
+    ("undershoot_relative_weight_center", "center_undershoot.k"),
+    ("sigma_surround", "surround_G.sigma"),
+    ("tau_surround", "surround_E.tau"),
+];
+
+/// The stages of an OPL filter that is recursive in time, whatever its blur.
+pub(super) struct CenterSurround<B> {
+    center_blur: Arc<B>,
+    center_low_pass: Arc<TemporalLowPassFilterRecursive>,
+    center_undershoot: Arc<TemporalHighPassFilterRecursive>,
+    surround_blur: Arc<B>,
+    surround_low_pass: Arc<TemporalLowPassFilterRecursive>,
+    relative_weight: Parameter,
+    lambda_opl: Parameter,
+    pub resolution: Resolution,
+}
+
+impl<B: Blur + 'static> CenterSurround<B> {
+    /// Default parameters; `blur` makes a blur of so many degrees, with this meaning.
+    pub fn new(
+        blur: impl Fn(f64, &'static str, Resolution) -> Result<B>,
+        resolution: Resolution,
+    ) -> Result<Self> {
         Ok(Self {
-            center_blur: Arc::new(GaussianBlur::documented(
+            center_blur: Arc::new(blur(
                 0.05,
                 "Standard deviation of the centre (receptors) in space.",
                 resolution,
@@ -104,7 +157,7 @@ impl HalfRecursiveOplFilter {
                 "Weight of the centre's undershoot: 0 is none, 1 removes the mean.",
                 resolution,
             )?),
-            surround_blur: Arc::new(GaussianBlur::documented(
+            surround_blur: Arc::new(blur(
                 0.15,
                 "Standard deviation of the surround (horizontal cells) in space.",
                 resolution,
@@ -120,18 +173,8 @@ impl HalfRecursiveOplFilter {
             resolution,
         })
     }
-}
 
-impl Layer for HalfRecursiveOplFilter {
-    fn kind(&self) -> &'static str {
-        "HalfRecursiveOPLFilter"
-    }
-
-    fn doc(&self) -> &'static str {
-        "Centre minus surround of the outer plexiform layer: Gaussian blurs in space, recursive filters in time."
-    }
-
-    fn parts(&self) -> Vec<Part<'_>> {
+    pub fn parts(&self) -> Vec<Part<'_>> {
         vec![
             Part::Child("center_G", self.center_blur.clone()),
             Part::Child("center_E", self.center_low_pass.clone()),
@@ -143,23 +186,7 @@ impl Layer for HalfRecursiveOplFilter {
         ]
     }
 
-    fn resolution(&self) -> Resolution {
-        self.resolution
-    }
-
-    fn aliases(&self) -> &'static [(&'static str, &'static str)] {
-        &[
-            ("sigma_center", "center_G.sigma"),
-            ("tau_center", "center_E.tau"),
-            ("n_center", "center_E.n"),
-            ("undershoot_tau_center", "center_undershoot.tau"),
-            ("undershoot_relative_weight_center", "center_undershoot.k"),
-            ("sigma_surround", "surround_G.sigma"),
-            ("tau_surround", "surround_E.tau"),
-        ]
-    }
-
-    fn forward(&self, input: &Tensor, scope: &mut Scope<'_>) -> Result<Output> {
+    pub fn forward(&self, input: &Tensor, scope: &mut Scope<'_>) -> Result<Output> {
         // λ multiplies the kernel of the first blur: no pass of its own.
         let lambda = scope.scalar(&self.lambda_opl);
         let center =
@@ -172,6 +199,17 @@ impl Layer for HalfRecursiveOplFilter {
         let inputs = [center.first()?, surround.first()?];
         Ok(scope.apply(&difference, &[scope.scalar(&self.relative_weight)], &inputs, &[])?.into())
     }
+}
+
+/// Which filter an [`Opl`] has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OplKind {
+    /// [`HalfRecursiveOplFilter`].
+    #[default]
+    HalfRecursive,
+    /// [`RecursiveOplFilter`] with this blur.
+    Recursive(RecursiveKind),
 }
 
 /// The outer plexiform layer of a retina: a place for one of the OPL filters.
@@ -188,12 +226,32 @@ pub struct Opl {
 }
 
 impl Opl {
-    /// The half-recursive filter: Gaussian blurs in space, recursive filters in time.
+    /// The default filter: Gaussian blurs in space, recursive filters in time.
     ///
     /// # Errors
     /// None at present: the defaults are valid.
     pub fn new(resolution: Resolution) -> Result<Self> {
-        Ok(Self { filter: Arc::new(HalfRecursiveOplFilter::new(resolution)?) })
+        Self::with_filter(OplKind::default(), resolution)
+    }
+
+    /// A filter of this kind. All kinds have the same parameters.
+    ///
+    /// ```
+    /// use convis::filters::RecursiveKind;
+    /// use convis::{Resolution, layer, retina::{Opl, OplKind}};
+    /// let opl = Opl::with_filter(OplKind::Recursive(RecursiveKind::Gaussian), Resolution::default())?;
+    /// layer::parameter(&opl, "opl_filter.sigma_center")?.set(0.1)?;
+    /// # Ok::<(), convis::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None at present: the defaults are valid.
+    pub fn with_filter(kind: OplKind, resolution: Resolution) -> Result<Self> {
+        let filter: Arc<dyn Layer> = match kind {
+            OplKind::HalfRecursive => Arc::new(HalfRecursiveOplFilter::new(resolution)?),
+            OplKind::Recursive(blur) => Arc::new(RecursiveOplFilter::new(blur, resolution)?),
+        };
+        Ok(Self { filter })
     }
 }
 

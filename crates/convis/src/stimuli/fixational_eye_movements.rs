@@ -83,6 +83,12 @@ impl EyeMovements {
     /// # Errors
     /// If a constant is negative or not finite, or a duration is zero.
     pub fn trace(&self, steps: usize, step_s: f64) -> Result<Vec<Gaze>> {
+        self.check(step_s)?;
+        Ok(Walk::new(*self, step_s).take(steps).collect())
+    }
+
+    /// Refuses what no eye does.
+    pub(super) fn check(&self, step_s: f64) -> Result<()> {
         for (name, value, positive) in [
             ("step_s", step_s, true),
             ("diffusion_deg2_per_s", self.diffusion_deg2_per_s, false),
@@ -96,46 +102,75 @@ impl EyeMovements {
                 return Err(Error::argument(name, expected, value));
             }
         }
-        let key = Key::new(self.seed, 0, "fixational eye movements", 0);
-        let xi = |axis: usize, step: u64| f64::from(normal(key, 0, axis, Use::Current as u32, step));
-        let chance = |purpose: usize, step: u64| uniform(key, 1, purpose, Use::Start, step);
-        let spread = (2.0 * self.diffusion_deg2_per_s * step_s).sqrt();
-        let duration = (self.microsaccade_duration_s / step_s).ceil().max(1.0) as u64;
-        let start_chance = -(-self.microsaccade_rate_hz * step_s).exp_m1();
-        let mut gaze = Gaze::default();
-        let mut saccade: Option<(u64, Gaze, Gaze)> = None;
-        let mut earliest = 2 * duration;
-        let mut trace = Vec::with_capacity(steps);
-        for step in 0..steps as u64 {
-            if saccade.is_none() && step >= earliest && chance(0, step) < start_chance {
-                let amplitude = self.microsaccade_amplitude_deg
-                    * (2.0 / std::f64::consts::PI).sqrt()
-                    * (-2.0 * (1.0 - chance(1, step)).ln()).sqrt();
-                let towards = (-gaze.y_deg).atan2(-gaze.x_deg);
-                let direction = towards + (2.0 * chance(2, step) - 1.0) * std::f64::consts::FRAC_PI_3;
-                let jump = Gaze { x_deg: amplitude * direction.cos(), y_deg: amplitude * direction.sin() };
-                saccade = Some((step, gaze, jump));
-            }
-            match saccade {
-                Some((begin, from, jump)) => {
-                    let s = (step + 1 - begin) as f64 / duration as f64;
-                    let part = s * s * s * (10.0 + s * (6.0 * s - 15.0));
-                    gaze =
-                        Gaze { x_deg: from.x_deg + part * jump.x_deg, y_deg: from.y_deg + part * jump.y_deg };
-                    if step + 1 - begin >= duration {
-                        saccade = None;
-                        earliest = step + 1 + 2 * duration;
-                    }
-                }
-                None => {
-                    let back = step_s / self.return_time_s;
-                    gaze.x_deg += -back * gaze.x_deg + spread * xi(0, step);
-                    gaze.y_deg += -back * gaze.y_deg + spread * xi(1, step);
-                }
-            }
-            trace.push(gaze);
+        Ok(())
+    }
+}
+
+/// A trace on its way: all that the next step needs.
+#[derive(Clone, Debug)]
+pub(super) struct Walk {
+    eye: EyeMovements,
+    step_s: f64,
+    key: Key,
+    step: u64,
+    gaze: Gaze,
+    /// The microsaccade under way: its first step, where it began, and where it leads from there.
+    saccade: Option<(u64, Gaze, Gaze)>,
+    /// The first step at which another may begin.
+    earliest: u64,
+}
+
+impl Walk {
+    /// The eye at the fixation point.
+    pub(super) fn new(eye: EyeMovements, step_s: f64) -> Self {
+        let key = Key::new(eye.seed, 0, "fixational eye movements", 0);
+        let gaze = Gaze::default();
+        let mut walk = Self { eye, step_s, key, step: 0, gaze, saccade: None, earliest: 0 };
+        walk.earliest = 2 * walk.duration();
+        walk
+    }
+
+    /// Steps of a microsaccade.
+    fn duration(&self) -> u64 {
+        (self.eye.microsaccade_duration_s / self.step_s).ceil().max(1.0) as u64
+    }
+}
+
+impl Iterator for Walk {
+    type Item = Gaze;
+
+    fn next(&mut self) -> Option<Gaze> {
+        let (eye, key, step, step_s, duration) =
+            (self.eye, self.key, self.step, self.step_s, self.duration());
+        let xi = |axis: usize| f64::from(normal(key, 0, axis, Use::Current as u32, step));
+        let chance = |purpose: usize| uniform(key, 1, purpose, Use::Start, step);
+        let gaze = &mut self.gaze;
+        let start_chance = -(-eye.microsaccade_rate_hz * step_s).exp_m1();
+        if self.saccade.is_none() && step >= self.earliest && chance(0) < start_chance {
+            let amplitude = eye.microsaccade_amplitude_deg
+                * (2.0 / std::f64::consts::PI).sqrt()
+                * (-2.0 * (1.0 - chance(1)).ln()).sqrt();
+            let towards = (-gaze.y_deg).atan2(-gaze.x_deg);
+            let direction = towards + (2.0 * chance(2) - 1.0) * std::f64::consts::FRAC_PI_3;
+            let jump = Gaze { x_deg: amplitude * direction.cos(), y_deg: amplitude * direction.sin() };
+            self.saccade = Some((step, *gaze, jump));
         }
-        Ok(trace)
+        if let Some((begin, from, jump)) = self.saccade {
+            let s = (step + 1 - begin) as f64 / duration as f64;
+            let part = s * s * s * (10.0 + s * (6.0 * s - 15.0));
+            *gaze = Gaze { x_deg: from.x_deg + part * jump.x_deg, y_deg: from.y_deg + part * jump.y_deg };
+            if step + 1 - begin >= duration {
+                self.saccade = None;
+                self.earliest = step + 1 + 2 * duration;
+            }
+        } else {
+            let back = step_s / eye.return_time_s;
+            let spread = (2.0 * eye.diffusion_deg2_per_s * step_s).sqrt();
+            gaze.x_deg += -back * gaze.x_deg + spread * xi(0);
+            gaze.y_deg += -back * gaze.y_deg + spread * xi(1);
+        }
+        self.step += 1;
+        Some(*gaze)
     }
 }
 

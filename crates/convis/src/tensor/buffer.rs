@@ -3,6 +3,7 @@
 #![allow(unsafe_code)] // one kind of buffer borrows memory of another owner
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::ops::{Deref, Range};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,7 +24,7 @@ macro_rules! element {
                 $finite(self)
             }
             fn spare() -> &'static Spare<Self> {
-                static SPARE: Spare<$type> = Spare(Mutex::new(Vec::new()));
+                static SPARE: Spare<$type> = Spare(Mutex::new(Kept { buffers: VecDeque::new(), bytes: 0 }));
                 &SPARE
             }
         }
@@ -38,36 +39,59 @@ element!(u8, |_| true);
 /// A simulation asks for the same few sizes again and again. Fresh memory costs page faults, about as much as the
 /// computation itself.
 #[derive(Debug)]
-pub struct Spare<T>(Mutex<Vec<Vec<T>>>);
+pub struct Spare<T>(Mutex<Kept<T>>);
+
+#[derive(Debug)]
+struct Kept<T> {
+    /// Oldest first.
+    buffers: VecDeque<Vec<T>>,
+    bytes: usize,
+}
 
 /// Most buffers kept for later.
-const MOST_SPARE: usize = 48;
-/// Largest buffer kept for later, bytes.
-const LARGEST_SPARE: usize = 16 << 20;
+const MOST_BUFFERS: usize = 64;
+/// Most memory kept for later, bytes per type of number.
+const MOST_BYTES: usize = 64 << 20;
+/// Smaller buffers are not worth keeping, bytes.
+const SMALLEST_BYTES: usize = 4096;
 
 impl<T: Element> Spare<T> {
     /// A buffer of this length; what it holds does not matter.
     fn take(&self, len: usize) -> Vec<T> {
-        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match spare.iter().rposition(|buffer| buffer.len() == len) {
-            Some(i) => spare.swap_remove(i),
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = kept.buffers.iter().rposition(|buffer| buffer.len() == len);
+        match newest.and_then(|i| kept.buffers.remove(i)) {
+            Some(buffer) => {
+                kept.bytes -= bytes(&buffer);
+                buffer
+            }
             None => {
-                drop(spare);
+                drop(kept);
                 vec![T::default(); len]
             }
         }
     }
 
     fn put(&self, buffer: Vec<T>) {
-        if buffer.is_empty() || size_of_val(&buffer[..]) > LARGEST_SPARE {
+        if !(SMALLEST_BYTES..=MOST_BYTES / 4).contains(&bytes(&buffer)) {
             return;
         }
-        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() >= MOST_SPARE {
-            spare.remove(0);
+        // Freed after the lock is given back.
+        let mut freed = Vec::new();
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.bytes += bytes(&buffer);
+        kept.buffers.push_back(buffer);
+        while kept.bytes > MOST_BYTES || kept.buffers.len() > MOST_BUFFERS {
+            let oldest = kept.buffers.pop_front().unwrap_or_default();
+            kept.bytes -= bytes(&oldest);
+            freed.push(oldest);
         }
-        spare.push(buffer);
+        drop(kept);
     }
+}
+
+fn bytes<T>(buffer: &Vec<T>) -> usize {
+    buffer.capacity() * size_of::<T>()
 }
 
 /// A buffer that goes to the spare ones when nobody uses it any more.
@@ -102,7 +126,8 @@ impl<T: Element> Buffer<T> {
     /// Borrows memory of another owner, which is kept alive.
     ///
     /// # Safety
-    /// The `len` numbers from `first` must stay valid and unchanged while `owner` lives.
+    /// `first` must be aligned and not null, even for no numbers, and the `len` numbers from there must stay valid and
+    /// unchanged while `owner` lives.
     pub unsafe fn foreign(first: *const T, len: usize, owner: Arc<dyn Any + Send + Sync>) -> Self {
         Self { memory: Memory::Foreign { first, len, owner }, range: 0..len }
     }

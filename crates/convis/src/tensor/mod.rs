@@ -6,6 +6,7 @@
 
 pub mod buffer;
 mod record;
+mod sum;
 mod tape;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use crate::{Error, Result};
 use buffer::{Buffer, Element};
 
 pub(crate) use record::apply;
+pub use sum::sum;
 pub use tape::{Leaf, Scalar, backward};
 pub(crate) use tape::{Node, Source};
 
@@ -112,8 +114,8 @@ impl Tensor {
     /// # Errors
     /// If the shape does not hold as many numbers.
     pub fn from_buffer<T: Numbers>(buffer: Buffer<T>, shape: &[usize]) -> Result<Self> {
-        if shape.iter().product::<usize>() != buffer.len() {
-            let expected = format!("{} numbers for shape {shape:?}", shape.iter().product::<usize>());
+        if count(shape) != Some(buffer.len()) {
+            let expected = format!("as many numbers as shape {shape:?} holds");
             return Err(Error::argument("tensor", expected, buffer.len()));
         }
         Ok(Self { data: T::wrap(buffer), shape: shape.to_vec(), source: None })
@@ -221,7 +223,7 @@ impl Tensor {
     /// # Errors
     /// If the shape does not hold as many numbers.
     pub fn reshape(&self, shape: &[usize]) -> Result<Self> {
-        if shape.iter().product::<usize>() != self.len() {
+        if count(shape) != Some(self.len()) {
             return Err(Error::argument(
                 "shape",
                 format!("one that holds {} numbers", self.len()),
@@ -281,8 +283,8 @@ impl Tensor {
     /// If it has not five axes or not so many frames.
     pub fn frames(&self, start: usize, frames: usize) -> Result<Self> {
         let signal = self.signal()?;
-        if start + frames > signal.frames {
-            let found = format!("{start}..{}", start + frames);
+        if start.checked_add(frames).is_none_or(|end| end > signal.frames) {
+            let found = format!("{frames} frames from {start}");
             return Err(Error::argument("frames", format!("a range within 0..{}", signal.frames), found));
         }
         fn cut<T: Element>(x: &Buffer<T>, signal: Signal, start: usize, frames: usize) -> Buffer<T> {
@@ -361,8 +363,11 @@ impl Tensor {
         Ok(Self { data, shape, source: None })
     }
 
-    /// The sum of two tensors of one shape and type, without history.
-    pub(crate) fn plus(&self, other: &Self) -> Self {
+    /// The sum of two tensors of one shape, in the type of the first, without history.
+    ///
+    /// # Errors
+    /// If the shapes differ.
+    pub(crate) fn plus(&self, other: &Self) -> Result<Self> {
         fn add<T: Numbers + Real>(a: &Tensor, b: &Tensor) -> Data {
             let (a, b) = (a.numbers::<T>().unwrap_or(&[]), b.numbers::<T>().unwrap_or(&[]));
             T::wrap(
@@ -374,12 +379,20 @@ impl Tensor {
                 .0,
             )
         }
-        let data = match self.dtype() {
-            DType::F64 => add::<f64>(self, other),
-            _ => add::<f32>(self, other),
-        };
-        Self { data, shape: self.shape.clone(), source: None }
+        if self.shape != other.shape {
+            let expected = format!("shape {:?}, that of the gradient so far", self.shape);
+            return Err(Error::argument("gradient", expected, format!("shape {:?}", other.shape)));
+        }
+        let dtype = if self.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
+        let (a, b) = (self.cast(dtype), other.cast(dtype));
+        let data = if dtype == DType::F64 { add::<f64>(&a, &b) } else { add::<f32>(&a, &b) };
+        Ok(Self { data, shape: self.shape.clone(), source: None })
     }
+}
+
+/// How many numbers a shape holds, if they can be counted.
+fn count(shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n))
 }
 
 impl PartialEq for Tensor {
@@ -387,8 +400,12 @@ impl PartialEq for Tensor {
     fn eq(&self, other: &Self) -> bool {
         self.shape == other.shape
             && match (&self.data, &other.data) {
-                (Data::F32(a), Data::F32(b)) => a[..] == b[..],
-                (Data::F64(a), Data::F64(b)) => a[..] == b[..],
+                (Data::F32(a), Data::F32(b)) => {
+                    a.iter().map(|x| x.to_bits()).eq(b.iter().map(|x| x.to_bits()))
+                }
+                (Data::F64(a), Data::F64(b)) => {
+                    a.iter().map(|x| x.to_bits()).eq(b.iter().map(|x| x.to_bits()))
+                }
                 (Data::U8(a), Data::U8(b)) => a[..] == b[..],
                 _ => false,
             }

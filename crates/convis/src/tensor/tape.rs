@@ -27,11 +27,8 @@ impl Leaf {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = gradient;
     }
 
-    fn add(&self, gradient: &Tensor) {
-        let mut sum = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // The weights of a model may have been used in single and in double precision.
-        let add = |sum: &Tensor| sum.plus(&gradient.cast(sum.dtype()));
-        *sum = Some(sum.as_ref().map_or_else(|| gradient.clone(), add));
+    fn add(&self, gradient: &Tensor) -> Result<()> {
+        add_to(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner), gradient)
     }
 }
 
@@ -133,28 +130,39 @@ pub fn backward(results: &[(&Tensor, Tensor)]) -> Result<()> {
                     .into(),
             )
         })?;
-        give(&mut pending, source, &gradient.cast(result.dtype()).detach());
+        give(&mut pending, source, &gradient.cast(result.dtype()).detach().owned())?;
     }
     while let Some((_, (node, gradients))) = pending.pop_last() {
         for (source, gradient) in node.inputs.iter().zip((node.adjoint)(&gradients)?) {
             if let (Some(source), Some(gradient)) = (source, gradient) {
-                give(&mut pending, source, &gradient);
+                give(&mut pending, source, &gradient)?;
             }
         }
     }
     Ok(())
 }
 
-fn give(pending: &mut BTreeMap<u64, (Arc<Node>, Vec<Option<Tensor>>)>, source: &Source, gradient: &Tensor) {
+fn give(
+    pending: &mut BTreeMap<u64, (Arc<Node>, Vec<Option<Tensor>>)>,
+    source: &Source,
+    gradient: &Tensor,
+) -> Result<()> {
     match source {
         Source::Leaf(leaf) => leaf.add(gradient),
         Source::Node { node, output } => {
             let (_, sums) =
                 pending.entry(node.number).or_insert_with(|| (node.clone(), vec![None; node.outputs]));
-            let sum = &mut sums[*output];
-            *sum = Some(sum.as_ref().map_or_else(|| gradient.clone(), |sum| sum.plus(gradient)));
+            add_to(&mut sums[*output], gradient)
         }
     }
+}
+
+fn add_to(sum: &mut Option<Tensor>, gradient: &Tensor) -> Result<()> {
+    *sum = Some(match sum {
+        Some(sum) => sum.plus(gradient)?,
+        None => gradient.clone(),
+    });
+    Ok(())
 }
 
 #[cfg(test)]

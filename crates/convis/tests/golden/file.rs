@@ -44,6 +44,11 @@ impl Golden {
         array.to_f64().map_err(|error| error.to_string())
     }
 
+    /// The sizes of an array.
+    pub fn shape(&self, name: &str) -> Result<&[usize], String> {
+        self.arrays.get(name).map(Array::shape).ok_or_else(|| format!("array {name} is missing"))
+    }
+
     /// An array as a movie: (time, height, width) gets a batch and a channel, (height, width) a frame as well.
     pub fn movie(&self, name: &str, dtype: DType) -> Result<Tensor, String> {
         let array = self.arrays.get(name).ok_or_else(|| format!("array {name} is missing"))?;

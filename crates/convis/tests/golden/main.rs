@@ -10,7 +10,11 @@
 
 mod compare;
 mod file;
+mod functions;
+mod gradients;
 mod layers;
+mod padding;
+mod samples;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,6 +1,9 @@
 //! From a file's description to a layer. One family of layers is one file.
 
+mod convolution;
+mod filters;
 mod retina;
+mod spiking;
 
 use std::sync::Arc;
 
@@ -8,13 +11,16 @@ use convis::Resolution;
 use convis::layer::{self, Layer};
 use serde_json::Value;
 
-pub use retina::{path, spiking};
+use crate::file::Golden;
+
+pub use retina::{ganglion_spiking, path};
+pub use spiking::fitz_hugh_nagumo;
 
 /// The layer a file describes; `None` if the library has none of this kind yet.
-pub fn build(params: &Value, resolution: Resolution) -> Result<Option<Arc<dyn Layer>>, String> {
-    let kind = params.get("layer").and_then(Value::as_str).unwrap_or("");
-    for family in [retina::build] {
-        if let Some(layer) = family(kind, params, resolution)? {
+pub fn build(golden: &Golden, resolution: Resolution) -> Result<Option<Arc<dyn Layer>>, String> {
+    let kind = golden.text("layer").unwrap_or("");
+    for family in [retina::build, filters::build, spiking::build, convolution::build] {
+        if let Some(layer) = family(kind, golden, resolution)? {
             return Ok(Some(layer));
         }
     }

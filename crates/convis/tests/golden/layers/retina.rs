@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use convis::filters::{TemporalHighPassFilterRecursive, TemporalLowPassFilterRecursive};
+use convis::filters::{RecursiveKind, TemporalHighPassFilterRecursive, TemporalLowPassFilterRecursive};
 use convis::layer::Layer;
 use convis::retina::{
-    Bipolar, GanglionInput, GanglionSpiking, HalfRecursiveOplFilter, Retina, RetinaOptions,
+    Bipolar, GanglionInput, GanglionSpiking, HalfRecursiveOplFilter, RecursiveOplFilter, Retina,
+    RetinaOptions,
 };
 use convis::{Integration, Resolution};
 use serde_json::Value;
 
 use super::{number, set_one};
+use crate::file::Golden;
 
 /// Names in the files and in the library.
 const NAMES: &[(&str, &str)] = &[
@@ -46,7 +48,8 @@ pub fn path(kind: &str, name: &str) -> String {
 }
 
 /// A layer of this family.
-pub fn build(kind: &str, params: &Value, resolution: Resolution) -> Result<Option<Arc<dyn Layer>>, String> {
+pub fn build(kind: &str, golden: &Golden, resolution: Resolution) -> Result<Option<Arc<dyn Layer>>, String> {
+    let params = &golden.params;
     let error = |error: convis::Error| error.to_string();
     let layer: Arc<dyn Layer> = match kind {
         "TemporalLowPassFilterRecursive" => {
@@ -61,6 +64,11 @@ pub fn build(kind: &str, params: &Value, resolution: Resolution) -> Result<Optio
             set(&layer, kind, "", &params["params"])?;
             Arc::new(layer)
         }
+        "RecursiveOPLFilter" => {
+            let layer = RecursiveOplFilter::new(RecursiveKind::Deriche, resolution).map_err(error)?;
+            set(&layer, kind, "", &params["params"])?;
+            Arc::new(layer)
+        }
         "Bipolar" => {
             let layer = Bipolar::new(resolution);
             set(&layer, kind, "", &params["params"])?;
@@ -71,7 +79,7 @@ pub fn build(kind: &str, params: &Value, resolution: Resolution) -> Result<Optio
             set(&layer, kind, "", &params["params"])?;
             Arc::new(layer)
         }
-        "GanglionSpiking" => Arc::new(spiking(params, resolution)?),
+        "GanglionSpiking" => Arc::new(ganglion_spiking(params, resolution)?),
         "Retina" => {
             let options = RetinaOptions {
                 opl: !params["opl"].is_null(),
@@ -94,7 +102,7 @@ pub fn build(kind: &str, params: &Value, resolution: Resolution) -> Result<Optio
 }
 
 /// Ganglion cells on the Euler grid, with what the description says of them.
-pub fn spiking(params: &Value, resolution: Resolution) -> Result<GanglionSpiking, String> {
+pub fn ganglion_spiking(params: &Value, resolution: Resolution) -> Result<GanglionSpiking, String> {
     let layer = GanglionSpiking::new(Integration::Euler, resolution).map_err(|error| error.to_string())?;
     for name in ["noise_sigma", "refr_sigma", "refr_mu", "g_L", "tau"] {
         if let Some(value) = params.get(name).and_then(Value::as_f64) {

@@ -1,0 +1,187 @@
+//! Rectifying and squaring.
+//!
+//! # Equation
+//! ```text
+//! u = bias + scale·x
+//! y = R(u)ᵖ          R(u) = u clipped to 0 … 10⁶ where it rectifies, else u;   p = 2 where it squares, else 1
+//! ```
+//!
+//! # Shapes
+//! Input and output: a movie. No state.
+//!
+//! # Parameters
+//! | name | unit |
+//! |---|---|
+//! | `scale` | – |
+//! | `bias` | that of the output |
+//!
+//! At the corners of R the derivative is that of its slope, 1.
+//!
+//! # Source
+//! Threshold-linear and threshold-quadratic nonlinearities of linear-nonlinear models, e.g. Chichilnisky 2001 (Network
+//! 12:199); the upper limit is that of convis 0.6.4.
+
+use crate::operation::{Gradients, Operation};
+use crate::{Real, Signal, parallel, simd};
+
+/// Numbers that one thread works on at a time.
+const PIECE: usize = 16_384;
+
+/// The largest rectified value.
+pub const LIMIT: f64 = 1e6;
+
+/// A rectifying or squaring nonlinearity: see the [module](self) for the equation.
+///
+/// ```
+/// use convis_kernels::{Operation, Signal, static_nonlinearity::StaticNonlinearity};
+///
+/// let signal = Signal { planes: 1, frames: 1, height: 1, width: 3 };
+/// let mut y = [0.0f64; 3];
+/// // scale and bias
+/// StaticNonlinearity { signal, rectifies: true, squares: true }
+///     .forward(&[2.0, 1.0], &[&[-1.0, 0.0, 1.0]], &[], &mut y, &mut []);
+/// assert_eq!(y, [0.0, 1.0, 9.0]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct StaticNonlinearity {
+    /// Sizes.
+    pub signal: Signal,
+    /// Whether u is clipped.
+    pub rectifies: bool,
+    /// Whether the result is squared.
+    pub squares: bool,
+}
+
+impl Operation for StaticNonlinearity {
+    const NAME: &'static str = "static_nonlinearity";
+    const PARAMETERS: &'static [&'static str] = &["scale", "bias"];
+
+    fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    fn with_frames(&self, frames: usize) -> Self {
+        Self { signal: self.signal.with_frames(frames), ..self.clone() }
+    }
+
+    fn reference(
+        &self,
+        parameters: &[f64],
+        inputs: &[&[f64]],
+        _: &[&[f64]],
+        output: &mut [f64],
+        _: &mut [&mut [f64]],
+    ) {
+        for (y, &x) in output.iter_mut().zip(inputs[0]) {
+            let mut u = parameters[1] + parameters[0] * x;
+            if self.rectifies {
+                u = u.clamp(0.0, LIMIT);
+            }
+            *y = if self.squares { u * u } else { u };
+        }
+    }
+
+    fn forward<T: Real>(
+        &self,
+        parameters: &[f64],
+        inputs: &[&[T]],
+        _: &[&[T]],
+        output: &mut [T],
+        _: &mut [&mut [T]],
+    ) {
+        let (scale, bias) = (T::of(parameters[0]), T::of(parameters[1]));
+        let (low, high) = self.limits::<T>();
+        let squares = self.squares;
+        let work = output.len();
+        let items: Vec<_> = inputs[0].chunks(PIECE).zip(output.chunks_mut(PIECE)).collect();
+        parallel::for_each(items, work, |(x, y)| {
+            simd::vectorized(
+                #[inline(always)]
+                || {
+                    for (&x, y) in x.iter().zip(y) {
+                        let u = clip(bias + scale * x, low, high);
+                        *y = if squares { u * u } else { u };
+                    }
+                },
+            );
+        });
+    }
+
+    /// With `r = ∂y/∂u` (0 beyond the clip; 2u where it squares, else 1): `∂/∂x = scale·r`, `∂/∂scale = Σ x·r`,
+    /// `∂/∂bias = Σ r`.
+    fn adjoint<T: Real>(
+        &self,
+        parameters: &[f64],
+        inputs: &[&[T]],
+        _: &[&[T]],
+        output_gradient: &[T],
+        _: &[&[T]],
+        mut gradients: Gradients<'_, T>,
+    ) {
+        let (scale, bias) = (T::of(parameters[0]), T::of(parameters[1]));
+        let (low, high) = self.limits::<T>();
+        let two = T::one() + T::one();
+        let mut parts = gradients.inputs[0].take().map(|movie| movie.chunks_mut(PIECE));
+        let mut items = vec![];
+        for (x, g) in inputs[0].chunks(PIECE).zip(output_gradient.chunks(PIECE)) {
+            items.push((x, g, parts.as_mut().and_then(Iterator::next)));
+        }
+        let sums = parallel::map(items, output_gradient.len() * 2, |(x, g, mut gx)| {
+            let (mut by_scale, mut by_bias) = (0.0, 0.0);
+            for i in 0..x.len() {
+                let u = bias + scale * x[i];
+                let slope = if u < low || u > high { T::zero() } else { T::one() };
+                let by_u = g[i] * if self.squares { slope * two * u } else { slope };
+                by_scale += (by_u * x[i]).double();
+                by_bias += by_u.double();
+                if let Some(gx) = &mut gx {
+                    gx[i] = by_u * scale;
+                }
+            }
+            (by_scale, by_bias)
+        });
+        gradients.parameters[0] = sums.iter().map(|s| s.0).sum();
+        gradients.parameters[1] = sums.iter().map(|s| s.1).sum();
+    }
+}
+
+impl StaticNonlinearity {
+    /// Where u is clipped.
+    fn limits<T: Real>(&self) -> (T, T) {
+        if self.rectifies { (T::zero(), T::of(LIMIT)) } else { (T::neg_infinity(), T::infinity()) }
+    }
+}
+
+/// u between the limits; NaN stays NaN.
+#[inline(always)]
+fn clip<T: Real>(u: T, low: T, high: T) -> T {
+    let u = if u < low { low } else { u };
+    if u > high { high } else { u }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::{self, Case};
+
+    #[test]
+    fn conforms() {
+        let signal = Signal { planes: 1, frames: 9, height: 1, width: 1 };
+        for (rectifies, squares) in [(false, false), (true, false), (false, true), (true, true)] {
+            let make = move |signal| StaticNonlinearity { signal, rectifies, squares };
+            // At these parameters no input lies so close to the corner that a difference would reach across it.
+            for parameters in [[1.0, 0.05], [1.7, -0.4], [-0.8, 0.3]] {
+                conformance::check(&Case::new(make, signal, &parameters));
+            }
+        }
+    }
+
+    #[test]
+    fn it_clips_at_both_ends() {
+        let signal = Signal { planes: 1, frames: 1, height: 1, width: 3 };
+        let mut y = [0.0f64; 3];
+        let rectify = StaticNonlinearity { signal, rectifies: true, squares: false };
+        rectify.forward(&[1.0, 0.0], &[&[-2.0, 5.0, 3e6]], &[], &mut y, &mut []);
+        assert_eq!(y, [0.0, 5.0, 1e6]);
+    }
+}

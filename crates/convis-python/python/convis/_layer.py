@@ -1,0 +1,556 @@
+"""Layers: what a model is made of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _gradients
+from . import _native as compiled
+from ._movies import movie, whole
+from ._native import Tensor
+from ._native import nearest as nearest_name
+from ._output import Output
+from ._parameter import Parameter
+from ._state import State
+from ._text import html_table, short, table, unknown
+from ._trees import ModuleTree, ParameterList, ParameterTree, StateTree
+
+
+class Layer:
+    """A causal filter on movies, with parameters, sub-layers and a state.
+
+    Subclass it to build a layer of one's own: parameters and layers assigned to attributes become part of it, and
+    ``forward`` computes its output from the input, a :class:`convis.Tensor` ``[batch, channel, time, height, width]``.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> class Smooth(convis.Layer):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.space = convis.filters.GaussianBlur(0.1)
+    ...         self.time = convis.filters.TemporalLowPassFilterRecursive(0.02)
+    ...
+    ...     def forward(self, x):
+    ...         return self.time(self.space(x))
+    >>> model = Smooth()
+    >>> sorted(model.get_parameters())
+    ['space_sigma', 'time_tau']
+    >>> model.run(np.ones((50, 8, 8)), dt=20).array(0).shape
+    (1, 1, 50, 8, 8)
+    """
+
+    _parts: dict[str, Any]
+    _double: bool = False
+    #: Whether it is in training mode; convis' own layers compute the same in both.
+    training: bool = True
+
+    def __init__(self) -> None:
+        self.__dict__.setdefault("_parts", {})
+
+    # ------------------------------------------------------------------ computing
+    def forward(self, x: Tensor) -> Any:
+        """Compute the output for a chunk of frames; to be written by subclasses."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward(self, x)")
+
+    def __call__(self, x: Any) -> Any:
+        """Compute the output for a chunk of frames, going on from the state.
+
+        Parameters
+        ----------
+        x : array_like, Tensor, Output or Parameter
+            Movie with axes (time, height, width) or (batch, channel, time, height, width).
+
+        Returns
+        -------
+        Tensor or Output
+            What ``forward`` returns. Gradients are recorded where parameters or the input require them.
+        """
+        return self.forward(self._prepared(x))
+
+    def _prepared(self, x: Any) -> Any:
+        x = movie(x, self._double)
+        return x if isinstance(x, Tensor) else Tensor(x)
+
+    def run(
+        self,
+        x: Any,
+        dt: int | None = None,
+        max_t: int | None = None,
+        probe: str | Iterable[str] = (),
+        events: bool = False,
+    ) -> Output:
+        """Run on a movie of any length, chunk by chunk, going on from the state.
+
+        Results do not depend on the chunk length. Nothing is recorded for gradients. After an error or Ctrl-C the
+        state is that after the last whole chunk.
+
+        Parameters
+        ----------
+        x : array_like, Tensor or Output
+            Movie with axes (time, height, width) or (batch, channel, time, height, width).
+        dt : int, optional
+            Frames per chunk; by default as many as suit the processor.
+        max_t : int, optional
+            Stop after so many frames.
+        probe : str or sequence of str
+            Paths of sub-layers, e.g. ``["opl", "bipolar"]``, whose outputs follow those of the model by name.
+        events : bool
+            Whether to record exact spike times, see :meth:`convis.base.Output.spikes`.
+
+        Returns
+        -------
+        Output
+        """
+        frames = movie(x, self._double)
+        dt, max_t = self._lengths(dt, max_t)
+        stages = self._stages(probe)
+        if events:
+            raise ValueError("events: expected False for a layer written in Python; run its spiking sub-layer alone")
+        total = min(frames.shape[2], max_t or frames.shape[2])
+        chunk = dt or compiled.default_chunk(int(np.prod(frames.shape)) // frames.shape[2])
+        frames = np.asarray(frames)
+        parts: list[Output] = []
+        for first in range(0, total, chunk):
+            before = self.get_state()
+            seen: dict[str, Any] = {}
+            try:
+                with _gradients.no_grad(), _probed(self, stages, seen):
+                    output = as_output(self(frames[:, :, first : min(first + chunk, total)]))
+            except BaseException:
+                self.set_state(before)
+                raise
+            for path in stages:
+                if path not in seen:
+                    raise ValueError(f"probe: layer {path!r} was not called by forward")
+                for key, x in seen[path].items():
+                    key = path if key == "output" else f"{path}.{key}"
+                    output = Output([*output, x], [*output.keys(), key])
+            parts.append(output)
+        return joined(parts)
+
+    def _lengths(self, dt: Any, max_t: Any) -> tuple[int | None, int | None]:
+        return None if dt is None else whole("dt", dt), None if max_t is None else whole("max_t", max_t)
+
+    def _stages(self, probe: str | Iterable[str]) -> list[str]:
+        names = [name for name, _ in self.named_modules() if name]
+        if not isinstance(probe, Iterable):
+            raise TypeError(f"probe: expected names of layers, got {short(probe)}")
+        stages = [probe] if isinstance(probe, str) else list(probe)
+        for stage in stages:
+            if not isinstance(stage, str):
+                raise TypeError(f"probe: expected names of layers, got {short(stage)}")
+            if stage not in names:
+                raise ValueError("probe: " + unknown("layer", stage, names))
+        return stages
+
+    # ------------------------------------------------------------------ attributes
+    def __getattr__(self, name: str) -> Any:
+        parts = self.__dict__.get("_parts", {})
+        if name in parts:
+            return parts[name]
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        path = self._aliases().get(name)
+        if path is not None:
+            return self._at(path)
+        raise AttributeError(f"{type(self).__name__}: " + unknown("attribute", name, self.__dir__()))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        parts = self.__dict__.setdefault("_parts", {})
+        old = parts.get(name)
+        if name in self._inner() and value is not old and isinstance(value, (Layer, Parameter)):
+            raise AttributeError(f"{name}: is built into {type(self).__name__} and cannot be replaced; set its values")
+        if isinstance(value, (Layer, Parameter)):
+            if hasattr(type(self), name):
+                raise AttributeError(f"{name}: is an attribute of every {type(self).__name__}; choose another name")
+            if isinstance(value, Layer) and any(layer is self for layer in value.modules()):
+                raise ValueError(f"{name}: a layer cannot contain itself")
+            self.__dict__.pop(name, None)
+            parts[name] = value
+            if isinstance(value, Parameter) and value._owner is None and not value._name:
+                value._name = name
+        elif isinstance(old, Parameter):
+            old.set(value)
+        elif isinstance(old, Layer):
+            raise TypeError(f"{name}: is a layer; expected a layer in its place, got {short(value)}")
+        elif name in self._aliases():
+            self._at(self._aliases()[name]).set(value)
+        else:
+            if "_native" in self.__dict__ and isinstance(value, (int, float, np.generic, np.ndarray)):
+                self._refuse_misspelt(name)
+            object.__setattr__(self, name, value)
+
+    def _refuse_misspelt(self, name: str) -> None:
+        """Refuse a number for a name that looks like that of a parameter."""
+        if hasattr(type(self), name) or name in self.__dict__ or name.startswith("_"):
+            return
+        paths = {path.rsplit(".", 1)[-1]: path for path, _ in self.named_parameters()}
+        paths.update((alias, alias) for alias in self._aliases())
+        nearest = nearest_name(name, list(paths))
+        if nearest:
+            kind = type(self).__name__
+            raise AttributeError(f"{kind} has no parameter {name!r}; did you mean {paths[nearest]!r}?")
+
+    def __delattr__(self, name: str) -> None:
+        if name in self._inner():
+            raise AttributeError(f"{name}: is built into {type(self).__name__} and cannot be removed")
+        if self.__dict__.get("_parts", {}).pop(name, None) is None:
+            object.__delattr__(self, name)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.__dict__.get("_parts", {}), *self._aliases()]
+
+    def _aliases(self) -> dict[str, str]:
+        return {}
+
+    def _inner(self) -> frozenset[str]:
+        """Names of the parts that belong to the compiled layer."""
+        return frozenset()
+
+    def _at(self, path: str) -> Any:
+        part: Any = self
+        for name in path.split("."):
+            part = part._parts[name]
+        return part
+
+    # ------------------------------------------------------------------ parts
+    def _walk(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """Every parameter and sub-layer below with its path: the only walk over them."""
+        for name, part in self.__dict__.get("_parts", {}).items():
+            yield prefix + name, part
+            if isinstance(part, Layer):
+                yield from part._walk(f"{prefix}{name}.")
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Every parameter with its path, e.g. ``"bipolar.tau"``."""
+        return ((path, part) for path, part in self._walk() if isinstance(part, Parameter))
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Every parameter."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def named_children(self) -> Iterator[tuple[str, Layer]]:
+        """Its direct sub-layers with their names."""
+        parts = self.__dict__.get("_parts", {})
+        return ((name, part) for name, part in parts.items() if isinstance(part, Layer))
+
+    def children(self) -> Iterator[Layer]:
+        """Its direct sub-layers."""
+        return (child for _, child in self.named_children())
+
+    def named_modules(self) -> Iterator[tuple[str, Layer]]:
+        """Itself (path ``""``) and every layer below with its path."""
+        yield "", self
+        yield from ((path, part) for path, part in self._walk() if isinstance(part, Layer))
+
+    def modules(self) -> Iterator[Layer]:
+        """Itself and every layer below."""
+        return (layer for _, layer in self.named_modules())
+
+    def apply(self, f: Callable[[Layer], Any]) -> Layer:
+        """Call `f` with every layer below, then with this one; returns the layer."""
+        for layer in list(self.modules())[::-1]:
+            f(layer)
+        return self
+
+    @property
+    def p(self) -> ParameterTree:
+        """Its parameters, to be completed by tab; also ``model.p._search.tau`` and ``model.p._all``."""
+        return ParameterTree(self)
+
+    @property
+    def user_parameters(self) -> ParameterList:
+        """Every parameter below by its path with underscores."""
+        return self.p._all
+
+    @property
+    def m(self) -> ModuleTree:
+        """Its sub-layers, to be completed by tab."""
+        return ModuleTree(self)
+
+    @property
+    def s(self) -> StateTree:
+        """What it remembers now, array by array."""
+        return StateTree(dict(self.get_state()))
+
+    # ------------------------------------------------------------------ values of parameters
+    def _parameter(self, name: str) -> Parameter:
+        """The parameter of this path (dots or underscores, short names allowed)."""
+        flat = name.replace(".", "_")
+        paths = dict(self.named_parameters())
+        for path, parameter in paths.items():
+            if path.replace(".", "_") == flat:
+                return parameter
+        for path, layer in self.named_modules():
+            for alias, target in layer._aliases().items():
+                if f"{path}.{alias}".lstrip(".").replace(".", "_") == flat:
+                    found: Parameter = layer._at(target)
+                    return found
+        same_ending = [path for path in paths if path.rsplit(".", 1)[-1] == name]
+        raise ValueError(
+            f"parameter {name!r} does not exist; did you mean {same_ending[0]!r}?"
+            if same_ending
+            else unknown("parameter", name, paths)
+        )
+
+    def get_parameters(self) -> dict[str, NDArray[np.float64]]:
+        """A copy of the value of every parameter, by path with underscores."""
+        return {path.replace(".", "_"): parameter.data for path, parameter in self.named_parameters()}
+
+    def set_parameters(self, values: Mapping[str, Any], strict: bool = True) -> None:
+        """Set parameters by path (dots or underscores) or short name; all of them, or none if one is refused.
+
+        Parameters
+        ----------
+        values : mapping
+            Value by name.
+        strict : bool
+            Whether a name that does not exist is an error; otherwise it is passed over.
+        """
+        if not isinstance(values, Mapping):
+            raise TypeError(f"values: expected a dictionary of values by name, got {short(values)}")
+        checked = []
+        for name, value in values.items():
+            try:
+                parameter = self._parameter(str(name))
+            except ValueError:
+                if strict:
+                    raise
+                continue
+            checked.append((parameter, parameter._checked(value)))
+        for parameter, number in checked:
+            parameter.set(number)
+
+    def save_parameters(self, path: str | os.PathLike[str]) -> None:
+        """Write the value of every parameter to a file: ``.npz``, ``.json`` or ``.safetensors`` by its ending."""
+        from ._files import write
+
+        write(path, {name: parameter.data for name, parameter in self.named_parameters()})
+
+    def load_parameters(self, path: str | os.PathLike[str], strict: bool = True) -> None:
+        """Set parameters from a file written by :meth:`save_parameters`; all of them, or none if one is refused."""
+        from ._files import read
+
+        self.set_parameters(read(path), strict)
+
+    def state_dict(self) -> dict[str, NDArray[np.float64]]:
+        """A copy of the value of every parameter, by path with dots."""
+        return {path: parameter.data for path, parameter in self.named_parameters()}
+
+    def load_state_dict(self, values: Mapping[str, Any], strict: bool = True) -> None:
+        """Set the parameters from a dictionary made by :meth:`state_dict`.
+
+        Parameters
+        ----------
+        values : mapping
+            Value by path.
+        strict : bool
+            Whether unknown and missing names are errors.
+        """
+        missing = [path for path in self.state_dict() if path not in values]
+        if strict and missing:
+            raise ValueError(f"values: expected every parameter, but {', '.join(missing)} missing")
+        self.set_parameters(values, strict)
+
+    # ------------------------------------------------------------------ gradients
+    def requires_grad_(self, requires_grad: bool = True) -> Layer:
+        """Switch the gradients of all parameters off, or on where there is a derivative; returns the layer."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad and parameter._native.differentiable
+        return self
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    # ------------------------------------------------------------------ state
+    def _roots(self, prefix: str = "") -> Iterator[tuple[str, compiled.Layer]]:
+        """The compiled layers below that have a state of their own, with their paths."""
+        native: compiled.Layer | None = self.__dict__.get("_native")
+        if native is not None:
+            yield prefix, native
+        for name, child in self.named_children():
+            if name not in self._inner():
+                yield from child._roots(f"{prefix}.{name}".lstrip("."))
+
+    def get_state(self) -> State:
+        """What it remembers, to be given back by :meth:`set_state`, here or in an equal model."""
+        return State(type(self).__name__, {path: native.get_state() for path, native in self._roots()})
+
+    def set_state(self, state: State) -> None:
+        """Go on from a state."""
+        if not isinstance(state, State):
+            raise TypeError(f"state: expected what get_state() returned, got {short(state)}")
+        roots = dict(self._roots())
+        if state._kind != type(self).__name__ or set(state._native) != set(roots):
+            kind = type(self).__name__
+            raise ValueError(f"state: expected that of a {kind} like this one, got that of a {state._kind}")
+        for path, native in roots.items():
+            places = {"", *native.stages()}
+            for name in state._native[path].arrays():
+                if name.rpartition(".")[0] not in places:
+                    kind = type(self).__name__
+                    raise ValueError(f"state: expected that of a {kind} like this one, which has no {name!r}")
+        for path, native in roots.items():
+            native.set_state(state._native[path])
+
+    def clear_state(self) -> None:
+        """Forget everything; the next frame is the first one of a new trial, with noise of its own."""
+        for _, native in self._roots():
+            native.clear_state()
+
+    # ------------------------------------------------------------------ stacks
+    def _stack(self, what: str) -> list[Any]:
+        stacks: dict[str, list[Any]] = self.__dict__.setdefault("_stacks", {})
+        return stacks.setdefault(what, [])
+
+    def _pop(self, what: str) -> Any:
+        if not self._stack(what):
+            raise IndexError(f"pop_{what}: there is nothing to pop; push_{what}() comes first")
+        return self._stack(what).pop()
+
+    def push_state(self) -> None:
+        """Put the state on a stack; it stays in force."""
+        self._stack("state").append(self.get_state())
+
+    def pop_state(self) -> None:
+        """Go back to the state pushed last."""
+        self.set_state(self._pop("state"))
+
+    def push_parameters(self) -> None:
+        """Put the values of all parameters on a stack; they stay in force."""
+        self._stack("parameters").append(self.state_dict())
+
+    def pop_parameters(self) -> None:
+        """Go back to the values pushed last."""
+        self.load_state_dict(self._pop("parameters"))
+
+    def get_all(self) -> dict[str, Any]:
+        """The values of all parameters and the state."""
+        return {"parameters": self.state_dict(), "state": self.get_state()}
+
+    def set_all(self, everything: Mapping[str, Any]) -> None:
+        """Go back to what :meth:`get_all` returned."""
+        self.load_state_dict(everything["parameters"])
+        self.set_state(everything["state"])
+
+    def push_all(self) -> None:
+        """Put parameters and state on a stack."""
+        self._stack("all").append(self.get_all())
+
+    def pop_all(self) -> None:
+        """Go back to the parameters and the state pushed last."""
+        self.set_all(self._pop("all"))
+
+    def store_all(self, name: str = "stored") -> None:
+        """Keep parameters and state under a name."""
+        self.__dict__.setdefault("_stored", {})[name] = self.get_all()
+
+    def retrieve_all(self, name: str = "stored") -> None:
+        """Go back to what was stored under a name."""
+        stored = self.__dict__.get("_stored", {})
+        if name not in stored:
+            raise KeyError(unknown("store", name, stored))
+        self.set_all(stored[name])
+
+    # ------------------------------------------------------------------ how it computes
+    def train(self, mode: bool = True) -> Layer:
+        """Set training mode for this and all layers below; returns the layer."""
+        for layer in self.modules():
+            layer.__dict__["training"] = bool(mode)
+        return self
+
+    def eval(self) -> Layer:
+        """Leave training mode; returns the layer."""
+        return self.train(False)
+
+    def cpu(self) -> Layer:
+        """Compute on the processor, as always; returns the layer."""
+        return self
+
+    def cuda(self) -> Layer:
+        """Compute on a GPU: this build cannot, and says so."""
+        raise RuntimeError("cuda: this build of convis has no GPU support; it computes on the CPU")
+
+    def double(self) -> Layer:
+        """Compute in double precision from now on; returns the layer."""
+        return self._compute_in(True)
+
+    def float(self) -> Layer:
+        """Compute in single precision from now on, the default; returns the layer."""
+        return self._compute_in(False)
+
+    def _compute_in(self, double: bool) -> Layer:
+        for _, native in self._roots():
+            native.cast_state(double)
+        for layer in self.modules():
+            layer.__dict__["_double"] = double
+        return self
+
+    # ------------------------------------------------------------------ for people
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [(path, *parameter._row()) for path, parameter in self.named_parameters()]
+
+    def _summary(self) -> str:
+        doc = (type(self).__doc__ or "").strip()
+        return doc.split("\n\n")[0].replace("\n", " ")
+
+    def __repr__(self) -> str:
+        rows = [(*row[:-1], row[-1].split(". ")[0].rstrip(".")) for row in self._rows()]
+        head = type(self).__name__ + (f": {self._summary()}" if self._summary() else "")
+        return head + "\n" + table(rows, "  ")
+
+    def _repr_html_(self) -> str:
+        return html_table(type(self).__name__, ("parameter", "value", "unit", "meaning"), self._rows())
+
+
+class _probed:
+    """While it lasts, the outputs of some layers below a model are noted when the model calls them."""
+
+    def __init__(self, model: Layer, paths: list[str], seen: dict[str, Any]) -> None:
+        self._layers = [(path, model._at(path)) for path in paths]
+        self._seen = seen
+
+    def __enter__(self) -> None:
+        for path, layer in self._layers:
+            layer.__dict__["forward"] = self._noting(path, layer.forward)
+
+    def __exit__(self, *error: object) -> None:
+        for _, layer in self._layers:
+            layer.__dict__.pop("forward", None)
+
+    def _noting(self, path: str, forward: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def noting(x: Any) -> Any:
+            output = forward(x)
+            self._seen[path] = as_output(output)
+            return output
+
+        return noting
+
+
+def as_output(result: Any) -> Output:
+    """What a forward returned, as an Output."""
+    if isinstance(result, Output):
+        return result
+    if isinstance(result, Mapping):
+        return Output(list(result.values()), [str(key) for key in result])
+    if isinstance(result, (tuple, list)):
+        return Output(result)
+    if result is None:
+        raise TypeError("forward: expected a tensor, an Output or several tensors, got None; does it end in return?")
+    return Output([result])
+
+
+def joined(parts: list[Output]) -> Output:
+    """The outputs of successive chunks as one."""
+    if len(parts) == 1:
+        return parts[0]
+    keys = parts[0].keys()
+    return Output([np.concatenate([part.array(key) for part in parts], axis=2) for key in keys], keys)

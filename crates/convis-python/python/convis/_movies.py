@@ -1,0 +1,84 @@
+"""What can be fed to a model, as movies [batch, channel, time, height, width]."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from ._native import Tensor
+from ._output import Output
+from ._parameter import Parameter
+from ._text import short
+
+_AXES = "3 axes (time, height, width) or 5 axes (batch, channel, time, height, width)"
+
+
+def movie(x: Any, double: bool) -> Any:
+    """The frames in `x` as a tensor, or as a C-contiguous array of float32, float64 or uint8, with five axes.
+
+    Float32 arrays (float64 if `double`) and bytes in C order are passed on as they are; anything else is converted
+    once.
+    """
+    if isinstance(x, Output):
+        x = x[0]
+    elif isinstance(x, Parameter):
+        x = x._native.tensor(double)
+    if isinstance(x, Tensor):
+        x = x._as_movie()
+        if x.ndim == 5 and (x.dtype == np.uint8 or (x.dtype == np.float64) == double):
+            return x
+        if x.requires_grad:
+            wanted = "float64" if double else "float32"
+            raise ValueError(
+                f"input: a tensor with history is taken as it is and needs 3 or 5 axes and dtype {wanted} here, got "
+                f"shape {x.shape} and dtype {x.dtype}; see double() and detach()"
+            )
+    array = _array(x)
+    kind = array.dtype.kind
+    if kind not in "fiub":
+        what = "None" if x is None else short(x) if isinstance(x, (str, bytes)) else f"dtype {array.dtype}"
+        raise TypeError(f"input: expected numbers (a movie of {_AXES}), got {what}")
+    if array.ndim not in (3, 5):
+        hint = {
+            2: "; for a single image use x[None]",
+            4: "; add the missing axis, e.g. x[None] or x[:, None]",
+        }
+        raise ValueError(f"input: expected {_AXES}, got shape {array.shape}{hint.get(array.ndim, '')}")
+    if array.size == 0:
+        raise ValueError(f"input: expected at least one frame of at least one pixel, got shape {array.shape}")
+    if kind == "b":
+        array = array.view(np.uint8)
+    if double:
+        array = np.asarray(array, np.float64, order="C")
+    elif array.dtype.itemsize > 4 and kind == "f":
+        with np.errstate(over="ignore"):  # numbers too large become infinite, which is refused
+            array = np.asarray(array, np.float32, order="C")
+    else:
+        array = np.asarray(array, np.uint8 if array.dtype == np.uint8 else np.float32, order="C")
+    if not array.flags.aligned:
+        array = array.copy()
+    return array[None, None] if array.ndim == 3 else array
+
+
+def _array(x: Any) -> np.ndarray[Any, Any]:
+    try:
+        if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
+            return np.from_dlpack(x)
+        return np.asarray(x)
+    except Exception as error:  # whatever foreign objects raise
+        raise ValueError(f"input: could not be read as an array of numbers: {error}") from error
+
+
+def whole(name: str, value: Any, least: int = 1) -> int:
+    """A whole number, at least `least`."""
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name}: expected a whole number from {least}, got {value}")
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected a whole number from {least}, got {short(value)}") from None
+    if number < least:
+        raise ValueError(f"{name}: expected a whole number from {least}, got {number}")
+    return min(number, 2**62)  # more than any movie has; larger numbers have no room in the compiled part

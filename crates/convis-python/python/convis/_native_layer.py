@@ -1,0 +1,153 @@
+"""Layers that compute in the compiled library."""
+
+from __future__ import annotations
+
+import copyreg
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, TypeVar
+
+from . import _gradients
+from . import _native as compiled
+from ._layer import Layer
+from ._movies import movie
+from ._native import Tensor
+from ._output import Output
+from ._parameter import Parameter
+from ._resolution import Resolution, pair
+
+_classes: dict[str, type[NativeLayer]] = {}
+
+Class = TypeVar("Class", bound="type[NativeLayer]")
+
+
+def native_layer(cls: Class) -> Class:
+    """Registers the Python class of a layer of the library; they have the same name."""
+    _classes[cls.__name__] = cls
+    return cls
+
+
+class NativeLayer(Layer):
+    """A layer of the compiled library, alone or as part of another one."""
+
+    _native: compiled.Layer
+    #: The model it is part of, and its path there; None for a model of its own.
+    _place: tuple[NativeLayer, str] | None = None
+    #: Names of the outputs that hold spikes, with the paths of the layers that fire them.
+    _spiking: ClassVar[dict[str, str]] = {}
+
+    # ------------------------------------------------------------------ building
+    def _build(self, make: Callable[..., compiled.Layer], *arguments: Any, resolution: Resolution | None) -> None:
+        """Build the compiled layer by a function of `_native`."""
+        super().__init__()
+        self.__dict__["_made_by"] = (make, (*arguments, pair(resolution)))
+        self._bind(make(*arguments, pair(resolution)))
+        if not _gradients.by_default():
+            self.requires_grad_(False)
+
+    def _bind(self, native: compiled.Layer) -> None:
+        parts: dict[str, Any] = {}
+        for name, part in native.parts():
+            if isinstance(part, compiled.Parameter):
+                parts[name] = Parameter._of_layer(part, self)
+            else:
+                cls = _classes.get(part.kind, NativeLayer)
+                child = cls.__new__(cls)
+                root, path = self._place or (self, "")
+                child.__dict__["_place"] = (root, f"{path}.{name}".lstrip("."))
+                child._bind(part)
+                parts[name] = child
+        self.__dict__.update(_native=native, _parts=parts, _names=frozenset(parts), _short=dict(native.aliases()))
+
+    def _inner(self) -> frozenset[str]:
+        names: frozenset[str] = self.__dict__.get("_names", frozenset())
+        return names
+
+    def _aliases(self) -> dict[str, str]:
+        short: dict[str, str] = self.__dict__.get("_short", {})
+        return short
+
+    @property
+    def resolution(self) -> Resolution:
+        """The resolution it was built for."""
+        return Resolution(*self._native.resolution)
+
+    # ------------------------------------------------------------------ computing
+    def _prepared(self, x: Any) -> Any:
+        return x if type(self).forward is NativeLayer.forward else super()._prepared(x)
+
+    def forward(self, x: Any) -> Any:
+        """Compute the output for a chunk of frames."""
+        movies = self._native.call(movie(x, self._double), _gradients.recorded())
+        if len(movies) == 1 and not movies[0][0]:
+            return movies[0][1]
+        return self._output(movies)
+
+    def run(
+        self,
+        x: Any,
+        dt: int | None = None,
+        max_t: int | None = None,
+        probe: str | Iterable[str] = (),
+        events: bool = False,
+    ) -> Output:
+        if type(self).forward is not NativeLayer.forward:
+            return super().run(x, dt, max_t, probe, events)
+        frames = movie(x, self._double)
+        dt, max_t = self._lengths(dt, max_t)
+        stages = self._stages(probe)
+        first = self._native.frames
+        movies, probed, spikes = self._native.run(frames, dt, max_t, stages, bool(events))
+        output = self._output([*movies, *probed])
+        output._first_frame = first
+        if events:
+            output._events = {key: spikes[path] for key, path in self._spiking.items() if path in spikes}
+        return output
+
+    run.__doc__ = Layer.run.__doc__
+
+    def _output(self, movies: list[tuple[str, Tensor]]) -> Output:
+        output = Output([x for _, x in movies], [name or "output" for name, _ in movies])
+        output._resolution = self.resolution
+        return output
+
+    def _compute_in(self, double: bool) -> Layer:
+        if self._place is not None:
+            raise RuntimeError("a part of a model computes in the number type of the whole; call this on the model")
+        return super()._compute_in(double)
+
+    # ------------------------------------------------------------------ copies
+    def __reduce__(self) -> Any:
+        if self._place is not None:
+            return _part_of, self._place
+        return copyreg.__newobj__, (type(self),), self.__getstate__()  # type: ignore[attr-defined]
+
+    def __getstate__(self) -> dict[str, Any]:
+        inner = self._inner()
+        derived = ("_native", "_parts", "_names", "_short")
+        return {
+            "attributes": {name: value for name, value in self.__dict__.items() if name not in derived},
+            "own": {name: part for name, part in self._parts.items() if name not in inner},
+            "parameters": [(path, p.data, p.requires_grad) for path, p in self._inner_parameters()],
+            "state": self._native.get_state(),
+        }
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        self.__dict__.update(saved["attributes"])
+        make, arguments = self.__dict__["_made_by"]
+        self._bind(make(*arguments, saved["state"].noise))
+        self._native.set_state(saved["state"])
+        for path, value, requires_grad in saved["parameters"]:
+            parameter: Parameter = self._at(path)
+            parameter.set(value)
+            parameter.requires_grad = requires_grad
+        for child in self.modules():
+            child.__dict__["_double"] = self._double
+        self._parts.update(saved["own"])
+
+    def _inner_parameters(self) -> list[tuple[str, Parameter]]:
+        inner = self._inner()
+        return [(path, p) for path, p in self.named_parameters() if path.split(".")[0] in inner]
+
+
+def _part_of(model: Layer, path: str) -> Any:
+    return model._at(path)

@@ -1,0 +1,265 @@
+"""The retina of Wohrer & Kornprobst (2009): from luminance to spikes of ganglion cells.
+
+====================================  =============================================================
+:class:`Retina`                       the whole retina
+:class:`OPL`                          outer plexiform layer: receptors and horizontal cells
+:class:`HalfRecursiveOPLFilter`       its filter: centre minus surround
+:class:`Bipolar`                      bipolar cells with contrast gain control
+:class:`GanglionInput`                synaptic input of ganglion cells
+:class:`GanglionSpiking`              spikes of ganglion cells
+====================================  =============================================================
+
+Source: Wohrer & Kornprobst 2009, "Virtual Retina: a biological retina model and simulator, with contrast gain
+control", J. Comput. Neurosci. 26:219-249.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from . import _native
+from ._native_layer import NativeLayer, native_layer
+from ._parameter import Parameter
+from ._resolution import Resolution
+
+__all__ = ["OPL", "Bipolar", "GanglionInput", "GanglionSpiking", "HalfRecursiveOPLFilter", "Retina"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+@native_layer
+class HalfRecursiveOPLFilter(NativeLayer):
+    """Centre minus surround of the outer plexiform layer: Gaussian blurs in space, recursive filters in time.
+
+    The centre (receptors) is the blurred and low-passed luminance with an undershoot; the surround (horizontal cells)
+    is the blurred and low-passed centre. Input: luminance; output: current.
+
+    Parameters
+    ----------
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Attributes
+    ----------
+    sigma_center, tau_center, n_center
+        Blur (deg), time constant (s) and order of the centre.
+    undershoot_tau_center, undershoot_relative_weight_center
+        Time constant (s) and weight of the centre's undershoot.
+    sigma_surround, tau_surround
+        Blur (deg) and time constant (s) of the surround.
+    relative_weight
+        Weight of the surround.
+    lambda_opl
+        Amplification, Hz per unit of luminance.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> opl = convis.retina.HalfRecursiveOPLFilter()
+    >>> opl.tau_center is opl.center_E.tau
+    True
+    >>> flat = np.ones((500, 3, 3))
+    >>> bool(abs(opl.run(flat).array(0)[0, 0, -1]).max() < 1e-3)    # a flat image is answered by nothing
+    True
+    """
+
+    center_G: NativeLayer
+    center_E: NativeLayer
+    center_undershoot: NativeLayer
+    surround_G: NativeLayer
+    surround_E: NativeLayer
+    relative_weight: Parameter
+    lambda_opl: Parameter
+
+    def __init__(self, *, resolution: Resolution | None = None) -> None:
+        self._build(_native.half_recursive_opl_filter, resolution=resolution)
+
+
+@native_layer
+class OPL(NativeLayer):
+    """Outer plexiform layer: receptors and horizontal cells turn luminance into a current, centre minus surround.
+
+    Parameters
+    ----------
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Examples
+    --------
+    >>> import convis
+    >>> opl = convis.retina.OPL()
+    >>> float(opl.opl_filter.sigma_center)
+    0.05
+    """
+
+    opl_filter: NativeLayer
+
+    def __init__(self, *, resolution: Resolution | None = None) -> None:
+        self._build(_native.opl, resolution=resolution)
+
+
+@native_layer
+class Bipolar(NativeLayer):
+    """Bipolar cells with contrast gain control: a membrane whose leak grows with recent, nearby contrast.
+
+    Parameters
+    ----------
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Attributes
+    ----------
+    lambda_amp
+        Amplification of the gain control, Hz; 0 switches it off.
+    g_leak, input_amp
+        Leak conductance and amplification of the input, Hz.
+    tau, adaptation_sigma
+        Time constant (s) and blur (deg) of the gain control.
+
+    Examples
+    --------
+    >>> import convis
+    >>> bipolar = convis.retina.Bipolar()
+    >>> bipolar.lambda_amp = 50.0
+    >>> float(bipolar.lambda_amp)
+    50.0
+    """
+
+    lambda_amp: Parameter
+    g_leak: Parameter
+    input_amp: Parameter
+    tau: Parameter
+    adaptation_sigma: Parameter
+
+    def __init__(self, *, resolution: Resolution | None = None) -> None:
+        self._build(_native.bipolar, resolution=resolution)
+
+
+@native_layer
+class GanglionInput(NativeLayer):
+    """Synaptic input of ganglion cells: transient filter, static nonlinearity and pooling of the bipolar potential.
+
+    Parameters
+    ----------
+    sign : float
+        +1 for ON cells, -1 for OFF cells.
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> on = convis.retina.GanglionInput(sign=1)
+    >>> float(on(np.zeros((1, 2, 2))).numpy().mean())     # Hz, at rest
+    37.0
+    """
+
+    sign: Parameter
+    transient_tau_center: Parameter
+    transient_relative_weight_center: Parameter
+    i_0: Parameter
+    v_0: Parameter
+    lambda_G: Parameter
+    sigma_surround: Parameter
+
+    def __init__(self, sign: float = 1.0, *, resolution: Resolution | None = None) -> None:
+        self._build(_native.ganglion_input, sign, resolution=resolution)
+
+
+@native_layer
+class GanglionSpiking(NativeLayer):
+    """Ganglion cells as noisy leaky integrate-and-fire neurons with a refractory period, one per pixel.
+
+    Input: current in Hz; output: spikes per step. Spikes carry no gradient.
+
+    Parameters
+    ----------
+    integration : {"exact", "euler"}
+        Solved exactly within a step, or on the Euler grid of the toolbox of 2018.
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> cells = convis.retina.GanglionSpiking()
+    >>> spikes = cells.run(np.full((1000, 1, 1), 150.0)).array(0).sum()
+    >>> bool(80 < spikes < 110)
+    True
+    """
+
+    refr_mu: Parameter
+    refr_sigma: Parameter
+    noise_sigma: Parameter
+    g_L: Parameter
+    tau: Parameter
+    _spiking: ClassVar[dict[str, str]] = {"output": ""}
+
+    def __init__(self, integration: str = "exact", *, resolution: Resolution | None = None) -> None:
+        self._build(_native.ganglion_spiking, integration, resolution=resolution)
+
+
+@native_layer
+class Retina(NativeLayer):
+    """The retina: outer plexiform layer, bipolar cells with contrast gain control, ON and OFF ganglion cells.
+
+    Input: luminance (0 to 1 for pictures) ``[batch, channel, time, height, width]`` or ``[time, height, width]``.
+    Output: ``ganglion_spikes_ON`` and ``ganglion_spikes_OFF``, spikes per step, or the current in Hz without spikes.
+
+    Parameters
+    ----------
+    opl, bipolar, gang, spikes : bool
+        Which stages it has: outer plexiform layer, bipolar cells, input of ganglion cells, their spikes. A missing
+        stage passes on what it gets.
+    integration : {"exact", "euler"}
+        How spikes are computed, see :class:`GanglionSpiking`.
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> convis.seed(1)
+    >>> retina = convis.retina.Retina()
+    >>> retina.p.bipolar.lambda_amp = 50.0
+    >>> movie = np.random.default_rng(1).random((200, 10, 12))
+    >>> o = retina.run(movie, dt=100, probe="bipolar")
+    >>> o.keys()
+    ['ganglion_spikes_ON', 'ganglion_spikes_OFF', 'bipolar']
+    >>> o.ganglion_spikes_ON.shape
+    (1, 1, 200, 10, 12)
+
+    Without spikes everything has a derivative:
+
+    >>> retina = convis.retina.Retina(spikes=False)
+    >>> o = retina(movie[:50])
+    >>> o.ganglion_spikes_ON.backward(np.ones(o.ganglion_spikes_ON.shape))
+    >>> retina.p.bipolar.tau.grad is not None
+    True
+    """
+
+    opl: OPL
+    bipolar: Bipolar
+    gang_0_input: GanglionInput
+    gang_0_spikes: GanglionSpiking
+    gang_1_input: GanglionInput
+    gang_1_spikes: GanglionSpiking
+    _spiking: ClassVar[dict[str, str]] = {
+        "ganglion_spikes_ON": "gang_0_spikes",
+        "ganglion_spikes_OFF": "gang_1_spikes",
+    }
+
+    def __init__(
+        self,
+        opl: bool = True,
+        bipolar: bool = True,
+        gang: bool = True,
+        spikes: bool = True,
+        integration: str = "exact",
+        *,
+        resolution: Resolution | None = None,
+    ) -> None:
+        stages = [bool(stage) for stage in (opl, bipolar, gang, spikes)]
+        self._build(_native.retina, *stages, integration, resolution=resolution)

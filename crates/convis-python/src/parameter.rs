@@ -1,0 +1,208 @@
+//! `Parameter`: a value of a layer, or of one's own.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use convis::parameter::{Parameter, Range};
+use convis::tensor::Leaf;
+use convis::{DType, Error, Result, Tensor};
+use numpy::ndarray::{ArrayD, IxDyn};
+use numpy::{IntoPyArray, PyArrayDyn, PyReadonlyArrayDyn};
+use pyo3::prelude::*;
+
+use crate::errors::checked;
+use crate::tensor::PyTensor;
+
+/// The value of a parameter with its gradient; `convis.variables.Parameter` is what users see.
+#[pyclass(frozen, name = "Parameter", module = "convis._native")]
+pub struct PyParameter(Kind);
+
+enum Kind {
+    /// A parameter of a layer of the library.
+    OfLayer(Parameter),
+    /// A parameter made in Python.
+    Own(Own),
+}
+
+struct Own {
+    value: RwLock<Vec<f64>>,
+    shape: Vec<usize>,
+    requires_grad: AtomicBool,
+    leaf: Leaf,
+}
+
+impl From<Parameter> for PyParameter {
+    fn from(parameter: Parameter) -> Self {
+        Self(Kind::OfLayer(parameter))
+    }
+}
+
+impl PyParameter {
+    fn numbers(&self) -> (Vec<f64>, Vec<usize>) {
+        match &self.0 {
+            Kind::OfLayer(parameter) => parameter.value(),
+            Kind::Own(own) => {
+                (own.value.read().unwrap_or_else(PoisonError::into_inner).clone(), own.shape.clone())
+            }
+        }
+    }
+
+    fn fits(&self, value: &[f64]) -> Result<()> {
+        match &self.0 {
+            Kind::OfLayer(parameter) => parameter.check(value),
+            Kind::Own(_) if value.iter().all(|x| x.is_finite()) => Ok(()),
+            Kind::Own(_) => Err(Error::argument("value", "finite numbers", "NaN or infinity")),
+        }
+    }
+
+    const fn spec(&self) -> Option<&Parameter> {
+        match &self.0 {
+            Kind::OfLayer(parameter) => Some(parameter),
+            Kind::Own(_) => None,
+        }
+    }
+}
+
+#[pymethods]
+impl PyParameter {
+    #[new]
+    #[allow(clippy::needless_pass_by_value)] // the binding hands over what it converted
+    fn new(value: PyReadonlyArrayDyn<'_, f64>, requires_grad: bool) -> PyResult<Self> {
+        let value = value.as_array();
+        let parameter = Self(Kind::Own(Own {
+            value: RwLock::new(value.iter().copied().collect()),
+            shape: value.shape().to_vec(),
+            requires_grad: AtomicBool::new(requires_grad),
+            leaf: Leaf::default(),
+        }));
+        checked(parameter.fits(&parameter.numbers().0))?;
+        Ok(parameter)
+    }
+
+    /// Its name within the layer.
+    #[getter]
+    fn name(&self) -> &'static str {
+        self.spec().map_or("", |parameter| parameter.spec().name)
+    }
+
+    /// Its unit.
+    #[getter]
+    fn unit(&self) -> &'static str {
+        self.spec().map_or("", |parameter| parameter.spec().unit)
+    }
+
+    /// What it does.
+    #[getter]
+    fn doc(&self) -> &'static str {
+        self.spec().map_or("", |parameter| parameter.spec().doc)
+    }
+
+    /// Its value unless set.
+    #[getter]
+    fn default(&self) -> Option<f64> {
+        self.spec().map(|parameter| parameter.spec().default)
+    }
+
+    /// Whether results have a derivative with respect to it.
+    #[getter]
+    fn differentiable(&self) -> bool {
+        self.spec().is_none_or(|parameter| parameter.spec().differentiable)
+    }
+
+    /// Which values make sense: any, positive, non-negative or count.
+    #[getter]
+    fn range(&self) -> &'static str {
+        match self.spec().map_or(Range::Any, |parameter| parameter.spec().range) {
+            Range::Any => "any",
+            Range::Positive => "positive",
+            Range::NonNegative => "non-negative",
+            Range::Count => "count",
+        }
+    }
+
+    /// A copy of its numbers.
+    fn value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArrayDyn<f64>>> {
+        let (numbers, shape) = self.numbers();
+        let array = ArrayD::from_shape_vec(IxDyn(&shape), numbers)
+            .map_err(|error| pyo3::exceptions::PyRuntimeError::new_err(error.to_string()))?;
+        Ok(array.into_pyarray(py))
+    }
+
+    /// Refuse values that make no sense, without setting them.
+    #[allow(clippy::needless_pass_by_value)] // the binding hands over what it converted
+    fn check(&self, value: PyReadonlyArrayDyn<'_, f64>) -> PyResult<()> {
+        checked(self.fits(&value.as_array().iter().copied().collect::<Vec<_>>()))
+    }
+
+    /// Set its numbers; the array has its shape.
+    #[allow(clippy::needless_pass_by_value)] // the binding hands over what it converted
+    fn set(&self, value: PyReadonlyArrayDyn<'_, f64>) -> PyResult<()> {
+        let value = value.as_array();
+        let numbers: Vec<f64> = value.iter().copied().collect();
+        match &self.0 {
+            Kind::OfLayer(parameter) => checked(parameter.set_value(numbers, value.shape())),
+            Kind::Own(own) => {
+                checked(self.fits(&numbers))?;
+                let mut now = own.value.write().unwrap_or_else(PoisonError::into_inner);
+                if now.len() != numbers.len() {
+                    let error = Error::argument(
+                        "value",
+                        format!("shape {:?}", own.shape),
+                        format!("shape {:?}", value.shape()),
+                    );
+                    return checked(Err(error));
+                }
+                *now = numbers;
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether calls record what its gradient needs.
+    #[getter]
+    fn requires_grad(&self) -> bool {
+        match &self.0 {
+            Kind::OfLayer(parameter) => parameter.requires_grad(),
+            Kind::Own(own) => own.requires_grad.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Switch its gradient on or off.
+    fn set_requires_grad(&self, on: bool) -> PyResult<()> {
+        match &self.0 {
+            Kind::OfLayer(parameter) => checked(parameter.set_requires_grad(on)),
+            Kind::Own(own) => {
+                own.requires_grad.store(on, Ordering::Relaxed);
+                Ok(())
+            }
+        }
+    }
+
+    /// The gradient summed up by `backward`.
+    fn gradient(&self) -> PyResult<Option<PyTensor>> {
+        let gradient = match &self.0 {
+            Kind::OfLayer(parameter) => parameter.gradient(),
+            Kind::Own(own) => own.leaf.gradient(),
+        };
+        gradient.map(|gradient| Ok(checked(gradient.reshape(&self.numbers().1))?.into())).transpose()
+    }
+
+    /// Forget the gradient.
+    fn zero_grad(&self) {
+        match &self.0 {
+            Kind::OfLayer(parameter) => parameter.set_gradient(None),
+            Kind::Own(own) => own.leaf.set_gradient(None),
+        }
+    }
+
+    /// Its numbers as a tensor; if it was made in Python and requires gradients, results lead back to it.
+    fn tensor(&self, double: bool) -> PyResult<PyTensor> {
+        let (numbers, shape) = self.numbers();
+        let dtype = if double { DType::F64 } else { DType::F32 };
+        let tensor = checked(Tensor::from_vec(numbers, &shape))?.cast(dtype);
+        Ok(match &self.0 {
+            Kind::Own(own) if self.requires_grad() => PyTensor::with_leaf(&tensor, &own.leaf),
+            _ => tensor.into(),
+        })
+    }
+}

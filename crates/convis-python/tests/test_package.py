@@ -1,0 +1,117 @@
+"""The package as a whole: names, documentation, examples, import."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from importlib import resources
+
+import convis
+import numpy as np
+import pytest
+
+MODULES = ["convis", *(f"convis.{m.name}" for m in pkgutil.iter_modules(convis.__path__))]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_in_the_documentation_run(name):
+    module = importlib.import_module(name)
+    convis.seed(0)
+    result = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("module", [convis, convis.retina, convis.filters, convis.variables, convis.base])
+def test_every_public_name_is_documented(module):
+    assert len(module.__doc__) > 40
+    assert set(dir(module)) == set(module.__all__)
+    for name in module.__all__:
+        thing = getattr(module, name)
+        if inspect.isclass(thing) or inspect.isfunction(thing):
+            assert (thing.__doc__ or "").strip(), name
+            for member, value in vars(thing).items():
+                if not member.startswith("_") and (callable(value) or isinstance(value, property)):
+                    assert (inspect.getdoc(getattr(thing, member)) or "").strip(), f"{name}.{member}"
+
+
+def test_the_class_of_a_part_is_its_python_class():
+    r = convis.retina.Retina()
+    kinds = {type(layer) for layer in r.modules()}
+    public = {getattr(module, name) for module in (convis.retina, convis.filters) for name in module.__all__}
+    assert kinds == public
+    for layer in r.modules():
+        assert layer._native.kind == type(layer).__name__
+        for name, part in layer._parts.items():
+            assert name in type(layer).__annotations__ or isinstance(part, convis.Layer), name
+
+
+def test_import_is_light():
+    code = """
+import numpy, sys, time
+start = time.perf_counter()
+import convis
+print(time.perf_counter() - start, "matplotlib" in sys.modules, "torch" in sys.modules)
+"""
+    runs = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+        for _ in range(5)
+    ]
+    assert min(float(run[0]) for run in runs) < 0.15
+    assert runs[0][1:3] == ["False", "False"]
+
+
+def test_resolution():
+    with pytest.raises(ValueError, match="steps_per_second"):
+        convis.Resolution(10, -1)
+    for bad in (0, -1, np.nan, np.inf):
+        with pytest.raises(ValueError, match="pixel_per_degree"):
+            convis.default_resolution.pixel_per_degree = bad
+    for bad in ("10", None, [1, 2]):
+        with pytest.raises(TypeError, match="pixel_per_degree"):
+            convis.default_resolution.pixel_per_degree = bad
+    with pytest.raises(AttributeError, match="pixel_per_degree"):
+        convis.default_resolution.pixels_per_degree = 3
+    with pytest.raises(TypeError, match="resolution"):
+        convis.retina.Retina(resolution=10)
+    d = convis.default_resolution
+    assert d == convis.Resolution(10, 1000) and d.pixel_to_degree(5) == 0.5 and d.seconds_to_steps(0.5) == 500
+    with pytest.raises(AttributeError):
+        convis.retina.Retina().resolution.pixel_per_degree = 3
+
+
+def test_constructors_refuse_what_makes_no_sense():
+    for build, words in (
+        (lambda: convis.retina.Retina(integration="exactly"), "integration"),
+        (lambda: convis.filters.GaussianBlur(-1.0), "sigma"),
+        (lambda: convis.filters.GaussianBlur(np.nan), "sigma"),
+        (lambda: convis.filters.TemporalLowPassFilterRecursive(0.0), "tau"),
+        (lambda: convis.filters.TemporalLowPassFilterRecursive(0.1, n=-1), "n"),
+        (lambda: convis.filters.TemporalLowPassFilterRecursive(0.1, n=21), "n"),
+        (lambda: convis.filters.TemporalLowPassFilterRecursive(0.1, n=10**30), "n"),
+        (lambda: convis.filters.TemporalLowPassFilterRecursive(0.1, n=1.5), "n"),
+        (lambda: convis.filters.TemporalHighPassFilterRecursive("fast"), "tau"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=words):
+            build()
+
+
+def test_what_the_package_says_of_itself():
+    assert convis.config()["version"] == convis.__version__ and int(convis.config()["threads"]) >= 1
+    assert convis.cuda_is_available() is False
+    assert resources.files("convis").joinpath("py.typed").is_file()
+
+
+def test_the_output():
+    o = convis.Output([np.zeros((1, 1, 2, 3, 4), "f4"), np.ones((1, 1, 2, 3, 4), "f4")], ["a", "b.c"])
+    assert o["b.c"] is o[1] is o[-1] is o.b_c and "a" in o and dict(o.items())["a"] is o.a
+    assert [x.shape for x in o] == [(1, 1, 2, 3, 4)] * 2 and o.mean(which="b.c") == 1.0
+    assert "b_c" in dir(o)
+    for wrong, kind in ((2, IndexError), ("d", KeyError), (1.5, TypeError)):
+        with pytest.raises(kind):
+            o[wrong]
+    with pytest.raises(AttributeError, match="d"):
+        o.d
+    with pytest.raises(ValueError, match="keys"):
+        convis.Output([np.zeros(3)], ["a", "b"])

@@ -1,0 +1,86 @@
+//! Convolution of every pixel along time.
+
+use super::{ConvOptions, Convolution, SetWeight};
+use crate::layer::{Layer, Output, Part, Scope};
+use crate::{Resolution, Result, Tensor};
+
+/// Convolves every pixel along time.
+///
+/// # Equation
+/// See [`convis_kernels::conv3d`] with a kernel of one pixel.
+///
+/// # Shapes
+/// Input `[batch, in, time, height, width]`, output `[batch, out, time, height, width]` (smaller without `autopad`,
+/// shorter without `time_pad`). State: the last frames, one fewer than the
+/// kernel has; before the first frame what `mode` makes of the first chunk.
+///
+/// # Parameters
+/// | name | shape | default |
+/// |---|---|---|
+/// | `weight` | (out, in, time) | 0 |
+/// | `bias` (unless switched off) | (out) | 0 |
+///
+/// # Source
+/// The definition of convolution; padding and weights as in the 2018 toolbox.
+///
+/// # Example
+/// ```
+/// use convis::filters::{Conv1d, SetWeight};
+/// use convis::{GradientMode, Resolution, State, Tensor, call, noise};
+/// let conv = Conv1d::new(1, 1, 3, Default::default(), Resolution::default())?;
+/// conv.set_weight(vec![3.0, 2.0, 1.0], &[3], SetWeight::default())?;
+/// // The impulse response is the kernel as given.
+/// let impulse = Tensor::from_vec(vec![0.0f64, 1.0, 0.0, 0.0], &[1, 1, 4, 1, 1])?;
+/// let y = call(&conv, &impulse, &mut State::new(noise::next_model()), GradientMode::Off, None)?;
+/// assert_eq!(y.first()?.to_f64(), [0.0, 3.0, 2.0, 1.0]);
+/// # Ok::<(), convis::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Conv1d(Convolution);
+
+impl Conv1d {
+    /// A convolution with weights of zero.
+    ///
+    /// # Errors
+    /// If a size is zero.
+    pub fn new(
+        in_channels: usize,
+        out_channels: usize,
+        kernel_size: usize,
+        options: ConvOptions,
+        resolution: Resolution,
+    ) -> Result<Self> {
+        Ok(Self(Convolution::new(&[out_channels, in_channels, kernel_size], options, resolution)?))
+    }
+
+    /// Sets the weight to a kernel of shape (time), or with channels (out, in) in front.
+    ///
+    /// # Errors
+    /// If the shape does not fit, a number is not finite, or a kernel of sum 0 is to be normalized. The old weight stays.
+    pub fn set_weight(&self, kernel: Vec<f64>, shape: &[usize], how: SetWeight) -> Result<()> {
+        self.0.set_weight(kernel, shape, how)
+    }
+}
+
+impl Layer for Conv1d {
+    fn kind(&self) -> &'static str {
+        "Conv1d"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Convolves every pixel along time with a kernel that is a parameter."
+    }
+
+    fn parts(&self) -> Vec<Part<'_>> {
+        self.0.parts()
+    }
+
+    fn resolution(&self) -> Resolution {
+        self.0.resolution
+    }
+
+    fn forward(&self, input: &Tensor, scope: &mut Scope<'_>) -> Result<Output> {
+        let (_, shape) = self.0.weight.value();
+        self.0.forward(input, [shape[2], 1, 1], scope)
+    }
+}

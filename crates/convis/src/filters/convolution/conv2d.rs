@@ -1,0 +1,86 @@
+//! Convolution of every frame.
+
+use super::{ConvOptions, Convolution, SetWeight};
+use crate::layer::{Layer, Output, Part, Scope};
+use crate::{Resolution, Result, Tensor};
+
+/// Convolves every frame by itself.
+///
+/// # Equation
+/// See [`convis_kernels::conv3d`] with a single time weight.
+///
+/// # Shapes
+/// Input `[batch, in, time, height, width]`, output `[batch, out, time, height, width]` (smaller without `autopad`,
+/// shorter without `time_pad`). No state.
+///
+/// # Parameters
+/// | name | shape | default |
+/// |---|---|---|
+/// | `weight` | (out, in, height, width) | 0 |
+/// | `bias` (unless switched off) | (out) | 0 |
+///
+/// # Source
+/// The definition of convolution; padding and weights as in the 2018 toolbox.
+///
+/// # Example
+/// ```
+/// use convis::filters::{Conv2d, SetWeight};
+/// use convis::{GradientMode, Resolution, State, Tensor, call, noise};
+/// let conv = Conv2d::new(1, 1, [1, 3], Default::default(), Resolution::default())?;
+/// conv.set_weight(vec![3.0, 2.0, 1.0], &[1, 3], SetWeight::default())?;
+/// // The impulse response is the kernel as given.
+/// let impulse = Tensor::from_vec(vec![0.0f64, 0.0, 1.0, 0.0, 0.0], &[1, 1, 1, 1, 5])?;
+/// let y = call(&conv, &impulse, &mut State::new(noise::next_model()), GradientMode::Off, None)?;
+/// assert_eq!(y.first()?.to_f64(), [0.0, 3.0, 2.0, 1.0, 0.0]);
+/// # Ok::<(), convis::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Conv2d(Convolution);
+
+impl Conv2d {
+    /// A convolution with weights of zero.
+    ///
+    /// # Errors
+    /// If a size is zero.
+    pub fn new(
+        in_channels: usize,
+        out_channels: usize,
+        kernel_size: [usize; 2],
+        options: ConvOptions,
+        resolution: Resolution,
+    ) -> Result<Self> {
+        let [height, width] = kernel_size;
+        Ok(Self(Convolution::new(&[out_channels, in_channels, height, width], options, resolution)?))
+    }
+
+    /// Sets the weight to a kernel of shape (height, width), or with channels (out, in) in front.
+    ///
+    /// # Errors
+    /// If the shape does not fit, a number is not finite, or a kernel of sum 0 is to be normalized. The old weight stays.
+    pub fn set_weight(&self, kernel: Vec<f64>, shape: &[usize], how: SetWeight) -> Result<()> {
+        self.0.set_weight(kernel, shape, how)
+    }
+}
+
+impl Layer for Conv2d {
+    fn kind(&self) -> &'static str {
+        "Conv2d"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Convolves every frame with a kernel that is a parameter."
+    }
+
+    fn parts(&self) -> Vec<Part<'_>> {
+        self.0.parts()
+    }
+
+    fn resolution(&self) -> Resolution {
+        self.0.resolution
+    }
+
+    fn forward(&self, input: &Tensor, scope: &mut Scope<'_>) -> Result<Output> {
+        let (_, shape) = self.0.weight.value();
+        self.0.forward(input, [1, shape[2], shape[3]], scope)
+    }
+}

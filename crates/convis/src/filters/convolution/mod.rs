@@ -1,0 +1,187 @@
+//! Convolutions whose kernels are parameters.
+//!
+//! [`Conv3d`] convolves in time and space, [`Conv2d`] every frame by itself, [`Conv1d`] every pixel along time. They share
+//! this file: the operation they call is [`convis_kernels::conv3d`].
+
+mod conv1d;
+mod conv2d;
+mod conv3d;
+
+pub use conv1d::Conv1d;
+pub use conv2d::Conv2d;
+pub use conv3d::Conv3d;
+
+use convis_kernels::conv3d::{Border, Conv3d as Operation};
+
+use super::History;
+use crate::layer::{Output, Part, Scope};
+use crate::parameter::{Parameter, Range, Shape, Spec};
+use crate::{DType, Error, Resolution, Result, Tensor};
+
+/// How a convolution treats the edges of a movie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvOptions {
+    /// Whether every output channel has a bias.
+    pub bias: bool,
+    /// Whether frames before the movie come from the history, so that the output is as long as the input.
+    pub time_pad: bool,
+    /// Whether border pixels are repeated beyond the border, so that the output is as large as the input.
+    pub autopad: bool,
+    /// What stands for the frames before the first.
+    pub mode: History,
+    /// Whether gradients pass through the history, the frames made up before the first included.
+    pub history_gradient: bool,
+}
+
+impl Default for ConvOptions {
+    fn default() -> Self {
+        Self { bias: true, time_pad: true, autopad: true, mode: History::FirstFrame, history_gradient: true }
+    }
+}
+
+/// What [`Conv3d::set_weight`] does with a kernel before it becomes the weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetWeight {
+    /// Divides by the sum of all numbers.
+    pub normalize: bool,
+    /// Copies a kernel without channels to every pair of input and output channel.
+    pub preserve_channels: bool,
+    /// Reverses the kernel on every axis but the channels, so that the impulse response is the kernel as given.
+    pub flip: bool,
+}
+
+impl Default for SetWeight {
+    fn default() -> Self {
+        Self { normalize: false, preserve_channels: false, flip: true }
+    }
+}
+
+const WEIGHT: Spec = Spec {
+    name: "weight",
+    unit: "",
+    doc: "Weights (out, in, …) as they multiply the movie; the impulse response is their reverse.",
+    default: 0.0,
+    range: Range::Any,
+    differentiable: true,
+};
+
+const BIAS: Spec = Spec {
+    name: "bias",
+    unit: "",
+    doc: "A number added to every output channel.",
+    default: 0.0,
+    range: Range::Any,
+    differentiable: true,
+};
+
+/// A weight with an optional bias, and how to apply them.
+#[derive(Debug)]
+struct Convolution {
+    weight: Parameter,
+    bias: Option<Parameter>,
+    options: ConvOptions,
+    resolution: Resolution,
+}
+
+impl Convolution {
+    /// Zero weights of this shape: (out, in, kernel).
+    fn new(shape: &[usize], options: ConvOptions, resolution: Resolution) -> Result<Self> {
+        if shape.contains(&0) {
+            return Err(Error::argument("kernel", "sizes and channels of at least 1", format!("{shape:?}")));
+        }
+        Ok(Self {
+            weight: Parameter::array(WEIGHT, shape, Shape::AnyLengths),
+            bias: options.bias.then(|| Parameter::array(BIAS, &shape[..1], Shape::AnyLengths)),
+            options,
+            resolution,
+        })
+    }
+
+    fn parts(&self) -> Vec<Part<'_>> {
+        std::iter::once(&self.weight).chain(&self.bias).map(Part::Parameter).collect()
+    }
+
+    /// Sets the weight to a kernel of the kernel's axes alone, or with channels in front.
+    fn set_weight(&self, kernel: Vec<f64>, shape: &[usize], how: SetWeight) -> Result<()> {
+        let (_, now) = self.weight.value();
+        let axes = now.len() - 2;
+        if kernel.len() != shape.iter().product::<usize>() || kernel.is_empty() {
+            let found = format!("{} for shape {shape:?}", kernel.len());
+            return Err(Error::argument("kernel", "as many numbers as its shape holds, at least one", found));
+        }
+        let (mut kernel, mut shape) = if shape.len() == axes {
+            let pairs = now[0] * now[1];
+            if pairs > 1 && !how.preserve_channels {
+                return Err(Error::argument(
+                    "kernel",
+                    format!(
+                        "channels in front (out {}, in {}), or preserve_channels to copy it to every pair",
+                        now[0], now[1]
+                    ),
+                    format!("shape {shape:?}"),
+                ));
+            }
+            (kernel.repeat(pairs), [&now[..2], shape].concat())
+        } else if shape.len() == axes + 2 {
+            (kernel, shape.to_vec())
+        } else {
+            let expected = format!("{axes} axes, or {} with channels in front", axes + 2);
+            return Err(Error::argument("kernel", expected, format!("shape {shape:?}")));
+        };
+        if how.flip {
+            // Reversing every axis of the kernel is reversing its numbers.
+            let size = shape[2..].iter().product();
+            kernel.chunks_mut(size).for_each(<[f64]>::reverse);
+        }
+        if how.normalize {
+            let sum: f64 = kernel.iter().sum();
+            if sum == 0.0 || !sum.is_finite() {
+                return Err(Error::argument("kernel", "a sum that is not 0, to normalize", sum));
+            }
+            kernel.iter_mut().for_each(|k| *k /= sum);
+        }
+        self.weight.check(&kernel)?;
+        if let Some(bias) = &self.bias
+            && bias.value().0.len() != shape[0]
+        {
+            bias.set_value(vec![0.0; shape[0]], &shape[..1])?;
+        }
+        let lengths = std::mem::take(&mut shape);
+        self.weight.set_value(kernel, &lengths)
+    }
+
+    /// Convolves with the weight seen as (out, in, time, height, width).
+    fn forward(&self, input: &Tensor, kernel: [usize; 3], scope: &mut Scope<'_>) -> Result<Output> {
+        let (_, shape) = self.weight.value();
+        let (outputs, inputs) = (shape[0], shape[1]);
+        let signal = input.signal()?;
+        if input.shape()[1] != inputs {
+            let expected = format!("{inputs} channels, as the weight has");
+            return Err(Error::argument("input", expected, format!("shape {:?}", input.shape())));
+        }
+        let border = if self.options.autopad { Border::Replicate } else { Border::Valid };
+        if border == Border::Valid && (signal.height < kernel[1] || signal.width < kernel[2]) {
+            let expected = format!("images of at least {}×{} pixels, as the kernel", kernel[1], kernel[2]);
+            let found = format!("{}×{}", signal.height, signal.width);
+            return Err(Error::argument("input", expected, found));
+        }
+        if !self.options.time_pad && signal.frames < kernel[0] {
+            let expected = format!("chunks of at least {} frames, as the kernel (time_pad is off)", kernel[0]);
+            return Err(Error::argument("input", expected, signal.frames));
+        }
+        let conv = Operation::new(signal, [inputs, outputs], kernel, border, self.options.time_pad);
+        let dtype = if input.dtype() == DType::U8 { DType::F32 } else { input.dtype() };
+        let weight = scope.array(&self.weight, dtype)?;
+        let bias = match &self.bias {
+            Some(bias) => scope.array(bias, dtype)?,
+            None => Tensor::zeros(dtype, &[outputs]),
+        };
+        let movies = [input, &weight, &bias];
+        if !self.options.time_pad || kernel[0] == 1 {
+            return Ok(scope.apply_from(&conv, &[], &movies, &[], &[])?.into());
+        }
+        let history = scope.history("history", input, kernel[0] - 1, self.options.mode)?;
+        let history = if self.options.history_gradient { history } else { history.detach() };
+        Ok(scope.apply_from(&conv, &[], &movies, &[history], &["history"])?.into())
+    }
+}
