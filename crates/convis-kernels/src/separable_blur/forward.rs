@@ -85,6 +85,7 @@ fn block_starts(width: usize, size: usize) -> impl Iterator<Item = usize> {
 fn sum_rows<T: Real>(rows: &Rows<T>, frame: &[T], row: usize, out: &mut [T]) {
     match rows.width {
         64.. => sum_rows_in_blocks::<T, 64>(rows, frame, row, out),
+        32.. => sum_rows_in_blocks::<T, 32>(rows, frame, row, out),
         16.. => sum_rows_in_blocks::<T, 16>(rows, frame, row, out),
         4.. => sum_rows_in_blocks::<T, 4>(rows, frame, row, out),
         _ => sum_rows_in_blocks::<T, 1>(rows, frame, row, out),
@@ -117,6 +118,7 @@ fn sum_rows_in_blocks<T: Real, const B: usize>(rows: &Rows<T>, frame: &[T], row:
 fn sum_along<T: Real>(taps: &[T], padded: &[T], out: &mut [T]) {
     match out.len() {
         64.. => sum_along_in_blocks::<T, 64>(taps, padded, out),
+        32.. => sum_along_in_blocks::<T, 32>(taps, padded, out),
         16.. => sum_along_in_blocks::<T, 16>(taps, padded, out),
         4.. => sum_along_in_blocks::<T, 4>(taps, padded, out),
         _ => sum_along_in_blocks::<T, 1>(taps, padded, out),
