@@ -15,7 +15,8 @@ pub fn compare(golden: &Golden, kind: &str, layer: &dyn Layer, answer: &str) -> 
     let names: Vec<&str> = golden
         .names_after("grad_")
         .filter(|name| match kind {
-            "Conv3d" | "Conv2d" | "Conv1d" | "Diff" | "NLRectify" | "NLRectifyScale" | "NLSquare" | "NLRectifySquare" => answer == "output",
+            "Conv3d" | "Conv2d" | "Conv1d" | "Diff" | "NLRectify" | "NLRectifyScale" | "NLSquare"
+            | "NLRectifySquare" => answer == "output",
             // Its recorded borders are wrong: only an input that vanishes there has the right output, and of the
             // gradients only that of the parameter is right.
             "SpatialRecursiveFilter" => golden.text("soundness") == Some("sound") && *name == "density",

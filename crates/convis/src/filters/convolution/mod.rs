@@ -166,7 +166,8 @@ impl Convolution {
             return Err(Error::argument("input", expected, found));
         }
         if !self.options.time_pad && signal.frames < kernel[0] {
-            let expected = format!("chunks of at least {} frames, as the kernel (time_pad is off)", kernel[0]);
+            let expected =
+                format!("chunks of at least {} frames, as the kernel (time_pad is off)", kernel[0]);
             return Err(Error::argument("input", expected, signal.frames));
         }
         let conv = Operation::new(signal, [inputs, outputs], kernel, border, self.options.time_pad);
