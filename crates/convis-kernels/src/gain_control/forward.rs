@@ -124,23 +124,14 @@ fn with_feedback<T: Real>(
             .collect();
         parallel::for_each(bands, work, |(band, ((((v, a), square_now), v_before), input))| {
             let mut padded = rows.scratch();
-            let mut contrast = vec![T::zero(); width];
+            let mut contrast = vec![T::zero(); v.len()];
             simd::vectorized(
                 #[inline(always)]
                 || {
-                    for row in 0..v.len() / width {
-                        let here = row * width..(row + 1) * width;
-                        blur_row(&rows, &square, band * band_rows + row, &mut padded, &mut contrast);
-                        membrane_step(
-                            &membrane,
-                            &input[here.clone()],
-                            &v_before[here.clone()],
-                            &contrast,
-                            &mut a[here.clone()],
-                            &mut v[here.clone()],
-                            &mut square_now[here],
-                        );
+                    for (row, contrast) in contrast.chunks_mut(width).enumerate() {
+                        blur_row(&rows, &square, band * band_rows + row, &mut padded, contrast);
                     }
+                    membrane_step(&membrane, input, v_before, &contrast, a, v, square_now);
                 },
             );
         });

@@ -20,6 +20,7 @@ use crate::{DType, Error, Resolution, Result, Tensor};
 
 /// How a convolution treats the edges of a movie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // four independent switches
 pub struct ConvOptions {
     /// Whether every output channel has a bias.
     pub bias: bool,
@@ -109,7 +110,7 @@ impl Convolution {
             let found = format!("{} for shape {shape:?}", kernel.len());
             return Err(Error::argument("kernel", "as many numbers as its shape holds, at least one", found));
         }
-        let (mut kernel, mut shape) = if shape.len() == axes {
+        let (mut kernel, shape) = if shape.len() == axes {
             let pairs = now[0] * now[1];
             if pairs > 1 && !how.preserve_channels {
                 return Err(Error::argument(
@@ -138,7 +139,9 @@ impl Convolution {
             if sum == 0.0 || !sum.is_finite() {
                 return Err(Error::argument("kernel", "a sum that is not 0, to normalize", sum));
             }
-            kernel.iter_mut().for_each(|k| *k /= sum);
+            for k in &mut kernel {
+                *k /= sum;
+            }
         }
         self.weight.check(&kernel)?;
         if let Some(bias) = &self.bias
@@ -146,8 +149,7 @@ impl Convolution {
         {
             bias.set_value(vec![0.0; shape[0]], &shape[..1])?;
         }
-        let lengths = std::mem::take(&mut shape);
-        self.weight.set_value(kernel, &lengths)
+        self.weight.set_value(kernel, &shape)
     }
 
     /// Convolves with the weight seen as (out, in, time, height, width).

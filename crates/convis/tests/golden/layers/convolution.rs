@@ -41,17 +41,17 @@ pub fn build(kind: &str, golden: &Golden, resolution: Resolution) -> Result<Opti
     let layer: Arc<dyn Layer> = match (kind, &sizes[..]) {
         ("Conv3d", &[t, h, w]) => {
             let conv = Conv3d::new(inputs, outputs, [t, h, w], options, resolution).map_err(error)?;
-            conv.set_weight(kernel, &shape, how).map_err(error)?;
+            conv.set_weight(kernel, shape, how).map_err(error)?;
             Arc::new(conv)
         }
         ("Conv2d", &[h, w]) => {
             let conv = Conv2d::new(inputs, outputs, [h, w], options, resolution).map_err(error)?;
-            conv.set_weight(kernel, &shape, how).map_err(error)?;
+            conv.set_weight(kernel, shape, how).map_err(error)?;
             Arc::new(conv)
         }
         ("Conv1d", &[t]) => {
             let conv = Conv1d::new(inputs, outputs, t, options, resolution).map_err(error)?;
-            conv.set_weight(kernel, &shape, how).map_err(error)?;
+            conv.set_weight(kernel, shape, how).map_err(error)?;
             Arc::new(conv)
         }
         _ => return Err(format!("kernel_size {sizes:?} does not fit {kind}")),
