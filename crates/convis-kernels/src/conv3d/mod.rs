@@ -215,7 +215,7 @@ mod tests {
     fn valid_borders_and_no_history_give_the_inside_of_the_whole() {
         let signal = Signal { planes: 1, frames: 6, height: 7, width: 9 };
         let x: Vec<f64> = (0..signal.len()).map(|i| ((i * 37) % 101) as f64).collect();
-        let w: Vec<f64> = (0..3 * 3 * 4).map(|i| ((i * 13) % 17) as f64 - 8.0).collect();
+        let w: Vec<f64> = (0..3 * 3 * 4).map(|i| f64::from((i * 13) % 17) - 8.0).collect();
         let whole = Conv3d::new(signal, [1, 1], [3, 3, 4], Border::Replicate, true);
         let inside = Conv3d::new(signal, [1, 1], [3, 3, 4], Border::Valid, false);
         let mut y = vec![0.0; signal.len()];
