@@ -59,10 +59,14 @@ impl<T: Element> Spare<T> {
     /// A buffer of this length; what it holds does not matter.
     fn take(&self, len: usize) -> Vec<T> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let newest = kept.buffers.iter().rposition(|buffer| buffer.len() == len);
+        // One of a longer chunk will do, but not one that wastes as much as it serves.
+        let fits = |buffer: &Vec<T>| (len..=2 * len).contains(&buffer.capacity());
+        let newest = kept.buffers.iter().rposition(fits);
         match newest.and_then(|i| kept.buffers.remove(i)) {
-            Some(buffer) => {
+            Some(mut buffer) => {
                 kept.bytes -= bytes(&buffer);
+                drop(kept);
+                buffer.resize(len, T::default());
                 buffer
             }
             None => {
@@ -94,13 +98,18 @@ fn bytes<T>(buffer: &Vec<T>) -> usize {
     buffer.capacity() * size_of::<T>()
 }
 
-/// A buffer that goes to the spare ones when nobody uses it any more.
+/// A buffer that, if it came from the spare ones, goes back to them when nobody uses it any more.
 #[derive(Debug)]
-struct Reused<T: Element>(Vec<T>);
+struct Reused<T: Element> {
+    numbers: Vec<T>,
+    spare: bool,
+}
 
 impl<T: Element> Drop for Reused<T> {
     fn drop(&mut self) {
-        T::spare().put(std::mem::take(&mut self.0));
+        if self.spare {
+            T::spare().put(std::mem::take(&mut self.numbers));
+        }
     }
 }
 
@@ -136,7 +145,12 @@ impl<T: Element> Buffer<T> {
     pub fn filled_by<R>(len: usize, fill: impl FnOnce(&mut [T]) -> R) -> (Self, R) {
         let mut numbers = T::spare().take(len);
         let result = fill(&mut numbers);
-        (numbers.into(), result)
+        (Self::own(numbers, true), result)
+    }
+
+    fn own(numbers: Vec<T>, spare: bool) -> Self {
+        let range = 0..numbers.len();
+        Self { memory: Memory::Own(Arc::new(Reused { numbers, spare })), range }
     }
 
     /// A part, without copying.
@@ -170,8 +184,7 @@ impl<T: Element> Buffer<T> {
 
 impl<T: Element> From<Vec<T>> for Buffer<T> {
     fn from(numbers: Vec<T>) -> Self {
-        let range = 0..numbers.len();
-        Self { memory: Memory::Own(Arc::new(Reused(numbers))), range }
+        Self::own(numbers, false)
     }
 }
 
@@ -180,7 +193,7 @@ impl<T: Element> Deref for Buffer<T> {
 
     fn deref(&self) -> &[T] {
         let all = match &self.memory {
-            Memory::Own(numbers) => &numbers.0[..],
+            Memory::Own(memory) => &memory.numbers[..],
             // SAFETY: `Buffer::foreign` demands valid memory while the owner lives, and the owner is held here.
             Memory::Foreign { first, len, .. } => unsafe { std::slice::from_raw_parts(*first, *len) },
         };
@@ -227,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_dropped_buffer_is_used_again() {
-        let first = Buffer::<f64>::from(vec![1.0; 12_345]);
+        let first = Buffer::<f64>::filled_by(12_345, |x| x.fill(1.0)).0;
         let address = first.as_ptr() as usize;
         drop(first);
         let again = Buffer::<f64>::filled_by(12_345, |_| ()).0;
