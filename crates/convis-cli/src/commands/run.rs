@@ -131,7 +131,7 @@ struct ValueArguments {
 /// Type of the numbers of raw frames.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Sample {
-    /// Bytes, 255 is white [default]
+    /// Bytes, 255 is white (default)
     U8,
     /// 16 bits, 65535 is white
     U16,
