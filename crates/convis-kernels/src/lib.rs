@@ -33,9 +33,9 @@
 //!
 //! # Same bits everywhere
 //!
-//! No kernel contracts a multiplication and an addition into one rounding, no sum depends on the number of
-//! threads, and no result depends on where a movie was cut into chunks. Every vector width therefore gives the
-//! same bits.
+//! Whether a multiplication and an addition round once or twice is written in the kernel ([`conv3d`]: once, all others:
+//! twice), never left to the processor; no sum depends on the number of threads, and no output on where a movie was
+//! cut into chunks. Every vector width therefore gives the same bits.
 
 pub mod conv3d;
 pub mod delay_line;
