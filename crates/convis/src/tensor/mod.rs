@@ -5,6 +5,7 @@
 //! lives exactly as long as the tensors that need it: dropping a result drops what was kept for its gradient.
 
 pub mod buffer;
+mod cat;
 mod record;
 mod sum;
 mod tape;
@@ -16,6 +17,7 @@ use convis_kernels::{Real, Signal};
 use crate::{Error, Result};
 use buffer::{Buffer, Element};
 
+pub use cat::cat;
 pub(crate) use record::apply;
 pub use sum::sum;
 pub use tape::{Leaf, Scalar, backward};

@@ -155,36 +155,51 @@ impl Convolution {
     /// Convolves with the weight seen as (out, in, time, height, width).
     fn forward(&self, input: &Tensor, kernel: [usize; 3], scope: &mut Scope<'_>) -> Result<Output> {
         let (_, shape) = self.weight.value();
-        let (outputs, inputs) = (shape[0], shape[1]);
-        let signal = input.signal()?;
-        if input.shape()[1] != inputs {
-            let expected = format!("{inputs} channels, as the weight has");
-            return Err(Error::argument("input", expected, format!("shape {:?}", input.shape())));
-        }
-        let border = if self.options.autopad { Border::Replicate } else { Border::Valid };
-        if border == Border::Valid && (signal.height < kernel[1] || signal.width < kernel[2]) {
-            let expected = format!("images of at least {}×{} pixels, as the kernel", kernel[1], kernel[2]);
-            let found = format!("{}×{}", signal.height, signal.width);
-            return Err(Error::argument("input", expected, found));
-        }
-        if !self.options.time_pad && signal.frames < kernel[0] {
-            let expected =
-                format!("chunks of at least {} frames, as the kernel (time_pad is off)", kernel[0]);
-            return Err(Error::argument("input", expected, signal.frames));
-        }
-        let conv = Operation::new(signal, [inputs, outputs], kernel, border, self.options.time_pad);
-        let dtype = if input.dtype() == DType::U8 { DType::F32 } else { input.dtype() };
+        let dtype = floating(input);
         let weight = scope.array(&self.weight, dtype)?;
-        let bias = match &self.bias {
-            Some(bias) => scope.array(bias, dtype)?,
-            None => Tensor::zeros(dtype, &[outputs]),
-        };
-        let movies = [input, &weight, &bias];
-        if !self.options.time_pad || kernel[0] == 1 {
-            return Ok(scope.apply_from(&conv, &[], &movies, &[], &[])?.into());
-        }
-        let history = scope.history("history", input, kernel[0] - 1, self.options.mode)?;
-        let history = if self.options.history_gradient { history } else { history.detach() };
-        Ok(scope.apply_from(&conv, &[], &movies, &[history], &["history"])?.into())
+        let bias = self.bias.as_ref().map(|bias| scope.array(bias, dtype)).transpose()?;
+        convolve(input, &weight, bias.as_ref(), [shape[1], shape[0]], kernel, self.options, scope)
     }
+}
+
+/// The type in which a movie is convolved.
+fn floating(input: &Tensor) -> DType {
+    if input.dtype() == DType::U8 { DType::F32 } else { input.dtype() }
+}
+
+/// Convolves with a weight (out, in, time, height, width) that need not be a parameter; the last frames are kept as
+/// `history`. `channels` and `kernel` are its sizes: (in, out) and (time, height, width).
+pub(crate) fn convolve(
+    input: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    [inputs, outputs]: [usize; 2],
+    kernel: [usize; 3],
+    options: ConvOptions,
+    scope: &mut Scope<'_>,
+) -> Result<Output> {
+    let signal = input.signal()?;
+    if input.shape()[1] != inputs {
+        let expected = format!("{inputs} channels, as the weight has");
+        return Err(Error::argument("input", expected, format!("shape {:?}", input.shape())));
+    }
+    let border = if options.autopad { Border::Replicate } else { Border::Valid };
+    if border == Border::Valid && (signal.height < kernel[1] || signal.width < kernel[2]) {
+        let expected = format!("images of at least {}×{} pixels, as the kernel", kernel[1], kernel[2]);
+        let found = format!("{}×{}", signal.height, signal.width);
+        return Err(Error::argument("input", expected, found));
+    }
+    if !options.time_pad && signal.frames < kernel[0] {
+        let expected = format!("chunks of at least {} frames, as the kernel (time_pad is off)", kernel[0]);
+        return Err(Error::argument("input", expected, signal.frames));
+    }
+    let conv = Operation::new(signal, [inputs, outputs], kernel, border, options.time_pad);
+    let none = Tensor::zeros(floating(input), &[outputs]);
+    let movies = [input, weight, bias.unwrap_or(&none)];
+    if !options.time_pad || kernel[0] == 1 {
+        return Ok(scope.apply_from(&conv, &[], &movies, &[], &[])?.into());
+    }
+    let history = scope.history("history", input, kernel[0] - 1, options.mode)?;
+    let history = if options.history_gradient { history } else { history.detach() };
+    Ok(scope.apply_from(&conv, &[], &movies, &[history], &["history"])?.into())
 }

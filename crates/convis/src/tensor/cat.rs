@@ -1,0 +1,131 @@
+//! Tensors joined along an axis, recorded.
+
+use super::buffer::{Buffer, Element};
+use super::{DType, Node, Numbers, Source, Tensor};
+use crate::{Error, Result};
+
+/// The tensors one after the other along an axis.
+///
+/// They may differ in the length of that axis only.
+///
+/// ```
+/// use convis::{Tensor, tensor::cat};
+/// let a = Tensor::from_vec(vec![1.0f32, 2.0], &[2, 1])?;
+/// let b = Tensor::from_vec(vec![3.0f32, 4.0, 5.0, 6.0], &[2, 2])?;
+/// assert_eq!(cat(&[&a, &b], 1)?, Tensor::from_vec(vec![1.0f32, 3.0, 4.0, 2.0, 5.0, 6.0], &[2, 3])?);
+/// assert!(cat(&[&a, &b], 0).is_err());
+/// # Ok::<(), convis::Error>(())
+/// ```
+///
+/// # Errors
+/// If there is no tensor, no such axis, or if other axes or types differ.
+pub fn cat(tensors: &[&Tensor], axis: usize) -> Result<Tensor> {
+    let first = tensors.first().ok_or_else(|| Error::argument("tensors", "at least one", "none"))?;
+    if axis >= first.shape().len() {
+        return Err(Error::argument("dim", format!("an axis below {}", first.shape().len()), axis));
+    }
+    let mut shape = first.shape().to_vec();
+    shape[axis] = 0;
+    for tensor in tensors {
+        let mut other = tensor.shape().to_vec();
+        let length = other.get(axis).copied().unwrap_or(0);
+        if other.len() > axis {
+            other[axis] = shape[axis];
+        }
+        if other != shape || tensor.dtype() != first.dtype() {
+            let expected = format!("{} of shape {:?} but for axis {axis}", first.dtype(), first.shape());
+            let found = format!("{} of shape {:?}", tensor.dtype(), tensor.shape());
+            return Err(Error::argument("tensors", expected, found));
+        }
+        shape[axis] += length;
+    }
+    match first.dtype() {
+        DType::F32 => cat_as::<f32>(tensors, axis, &shape),
+        DType::F64 => cat_as::<f64>(tensors, axis, &shape),
+        DType::U8 => cat_as::<u8>(tensors, axis, &shape),
+    }
+}
+
+fn cat_as<T: Numbers>(tensors: &[&Tensor], axis: usize, shape: &[usize]) -> Result<Tensor> {
+    // An array is (outer, length of the axis, inner): rows of length·inner numbers.
+    let inner: usize = shape[axis + 1..].iter().product();
+    let row = shape[axis] * inner;
+    let (joined, ()) = Buffer::filled_by(shape.iter().product(), |joined: &mut [T]| {
+        let mut start = 0;
+        for tensor in tensors {
+            let (numbers, part) = (tensor.numbers::<T>().unwrap_or(&[]), tensor.shape()[axis] * inner);
+            for (joined, numbers) in joined.chunks_mut(row.max(1)).zip(numbers.chunks(part.max(1))) {
+                joined[start..start + part].copy_from_slice(numbers);
+            }
+            start += part;
+        }
+    });
+    let joined = Tensor::from_buffer(joined, shape)?;
+    let sources: Vec<Option<Source>> = tensors.iter().map(|tensor| tensor.source().cloned()).collect();
+    if sources.iter().all(Option::is_none) {
+        return Ok(joined);
+    }
+    let parts: Vec<(bool, Vec<usize>)> =
+        tensors.iter().map(|tensor| (tensor.source().is_some(), tensor.shape().to_vec())).collect();
+    let node = Node::new(sources, 1, move |gradients| {
+        let mut start = 0;
+        parts
+            .iter()
+            .map(|(wanted, shape)| {
+                let from = start;
+                start += shape[axis] * inner;
+                match &gradients[0] {
+                    Some(gradient) if *wanted => cut::<T>(gradient, row, from, inner, axis, shape).map(Some),
+                    _ => Ok(None),
+                }
+            })
+            .collect()
+    });
+    Ok(joined.with_source(Some(Source::Node { node, output: 0 })))
+}
+
+/// The part of the gradient that belongs to one tensor: the adjoint.
+fn cut<T: Numbers + Element>(
+    gradient: &Tensor,
+    row: usize,
+    from: usize,
+    inner: usize,
+    axis: usize,
+    shape: &[usize],
+) -> Result<Tensor> {
+    let (numbers, length) = (gradient.numbers::<T>().unwrap_or(&[]), shape[axis] * inner);
+    let (part, ()) = Buffer::filled_by(shape.iter().product(), |part: &mut [T]| {
+        for (part, numbers) in part.chunks_mut(length.max(1)).zip(numbers.chunks(row.max(1))) {
+            part.copy_from_slice(&numbers[from..from + length]);
+        }
+    });
+    Tensor::from_buffer(part, shape)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::{Leaf, backward};
+
+    #[test]
+    fn every_tensor_gets_its_part_of_the_gradient_along_every_axis() {
+        for axis in 0..3 {
+            let leaves = [Leaf::default(), Leaf::default()];
+            let tensors: Vec<Tensor> = [2usize, 3]
+                .iter()
+                .zip(&leaves)
+                .map(|(&length, leaf)| {
+                    let mut shape = [2, 2, 2];
+                    shape[axis] = length;
+                    Tensor::zeros(DType::F64, &shape).with_leaf(leaf)
+                })
+                .collect();
+            let joined = cat(&[&tensors[0], &tensors[1]], axis).unwrap();
+            let numbers: Vec<f64> = (0..joined.len()).map(|i| i as f64).collect();
+            let probe = Tensor::from_vec(numbers, joined.shape()).unwrap();
+            backward(&[(&joined, probe.clone())]).unwrap();
+            let parts = [leaves[0].gradient().unwrap(), leaves[1].gradient().unwrap()];
+            assert_eq!(cat(&[&parts[0], &parts[1]], axis).unwrap(), probe, "axis {axis}");
+        }
+    }
+}
