@@ -52,6 +52,11 @@ impl PyLayer {
         Self { model: layer.clone(), placed: layer.clone(), layer, path: String::new(), state }
     }
 
+    /// The layer itself.
+    pub fn layer(&self) -> &dyn Layer {
+        &*self.layer
+    }
+
     fn state(&self) -> PyResult<MutexGuard<'_, State>> {
         match self.state.try_lock() {
             Ok(state) => Ok(state),

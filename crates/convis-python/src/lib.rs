@@ -7,9 +7,11 @@
 //! | `arrays.rs` | numpy arrays to tensors and back, without copying where possible |
 //! | `tensor.rs`, `parameter.rs`, `state.rs`, `layer.rs` | the Python classes |
 //! | `models.rs` | functions that build layers |
+//! | `convolution.rs` | convolutions: building them, kernels, plans |
 
 mod arrays;
 mod compute;
+mod convolution;
 mod errors;
 mod layer;
 mod models;
@@ -29,6 +31,11 @@ mod _native {
 
     use super::{Bound, PyModule, PyModuleMethods, PyResult, pyfunction};
 
+    #[pymodule_export]
+    use super::convolution::{
+        conv1d, conv2d, conv3d, convolution_mode, convolution_plan, convolution_set_mode,
+        convolution_set_weight,
+    };
     #[pymodule_export]
     use super::layer::PyLayer;
     #[pymodule_export]

@@ -15,9 +15,9 @@ use crate::errors::checked;
 use crate::layer::PyLayer;
 use crate::state::{Noise, noise_id};
 
-type ResolutionPair = (f64, f64);
+pub type ResolutionPair = (f64, f64);
 
-fn built<L: Layer + 'static>(
+pub fn built<L: Layer + 'static>(
     (pixel_per_degree, steps_per_second): ResolutionPair,
     noise: Option<Noise>,
     build: impl FnOnce(Resolution) -> convis::Result<L>,

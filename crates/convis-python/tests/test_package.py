@@ -40,7 +40,7 @@ def test_the_class_of_a_part_is_its_python_class():
     r = convis.retina.Retina()
     kinds = {type(layer) for layer in r.modules()}
     public = {getattr(module, name) for module in (convis.retina, convis.filters) for name in module.__all__}
-    assert kinds == public
+    assert kinds <= public
     for layer in r.modules():
         assert layer._native.kind == type(layer).__name__
         for name, part in layer._parts.items():

@@ -70,6 +70,14 @@ impl Error {
         }
     }
 
+    /// A word that is none of those that exist; the message lists them and names the most similar.
+    pub fn choice<'a>(argument: &str, found: &str, existing: impl IntoIterator<Item = &'a str>) -> Self {
+        let existing: Vec<&str> = existing.into_iter().collect();
+        let nearest = nearest(found, existing.iter().copied());
+        let expected = format!("one of {}", existing.join(", "));
+        Self::argument(argument, expected, format!("{found:?}{}", suggestion(nearest.as_deref())))
+    }
+
     /// An unknown name, with the nearest of those that exist.
     pub fn unknown<'a>(what: &'static str, name: &str, existing: impl IntoIterator<Item = &'a str>) -> Self {
         Self::Unknown { what, name: name.into(), nearest: nearest(name, existing) }
@@ -92,6 +100,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wrong_choice_gets_all_of_them_and_the_nearest() {
+        assert_eq!(
+            Error::choice("mode", "zero", ["zeros", "mean"]).to_string(),
+            "mode: expected one of zeros, mean, got \"zero\"; did you mean \"zeros\"?"
+        );
+    }
 
     #[test]
     fn a_misspelt_name_gets_the_nearest_one() {

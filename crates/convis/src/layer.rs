@@ -13,6 +13,7 @@ use convis_kernels::random::Key;
 use convis_kernels::start_history::{History, StartHistory};
 use convis_kernels::{Operation, Signal};
 
+use crate::filters::Convolution;
 use crate::parameter::Parameter;
 use crate::tensor::{Scalar, apply};
 use crate::{DType, Error, Resolution, Result, State, Tensor};
@@ -34,6 +35,11 @@ pub trait Layer: Send + Sync {
     /// Other names of parameters below: (name, path).
     fn aliases(&self) -> &'static [(&'static str, &'static str)] {
         &[]
+    }
+
+    /// The convolution that it is, for whoever sets its kernel or asks for its plan; most layers are none.
+    fn convolution(&self) -> Option<&Convolution> {
+        None
     }
 
     /// Computes its output for a chunk of frames, and the state after it.

@@ -20,7 +20,10 @@ mod adjoint;
 mod direct;
 mod forward;
 mod padded;
+mod plan;
 mod reference;
+
+pub use plan::{Plan, PlanChoice};
 
 use crate::operation::{Gradients, Operation};
 use crate::{Real, Signal};
@@ -54,6 +57,7 @@ pub struct Conv3d {
     kernel: [usize; 3],
     border: Border,
     history: bool,
+    choice: PlanChoice,
 }
 
 impl Conv3d {
@@ -82,7 +86,21 @@ impl Conv3d {
             );
         }
         assert!(history || signal.frames >= kernel[0], "a movie shorter than the kernel");
-        Self { signal, channels, kernel, border, history }
+        Self { signal, channels, kernel, border, history, choice: PlanChoice::Auto }
+    }
+
+    /// The same convolution by a plan of this kind.
+    #[must_use]
+    pub const fn with_plan(mut self, choice: PlanChoice) -> Self {
+        self.choice = choice;
+        self
+    }
+
+    /// How it computes with these weights.
+    pub fn plan<T: Real>(&self, _weights: &[T]) -> Plan {
+        match self.choice {
+            PlanChoice::Auto | PlanChoice::Direct => Plan::Direct,
+        }
     }
 
     /// Batch entries.
@@ -91,7 +109,7 @@ impl Conv3d {
     }
 
     /// Frames of history.
-    fn history(&self) -> usize {
+    pub const fn history(&self) -> usize {
         if self.history { self.kernel[0] - 1 } else { 0 }
     }
 

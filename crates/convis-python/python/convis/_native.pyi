@@ -1,5 +1,6 @@
 """The compiled part of convis. Use the package ``convis``; this module may change at any time."""
 
+from collections.abc import Sequence
 from typing import Any, final
 
 import numpy as np
@@ -13,6 +14,13 @@ __all__ = [
     "__version__",
     "bipolar",
     "config",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "convolution_mode",
+    "convolution_plan",
+    "convolution_set_mode",
+    "convolution_set_weight",
     "default_chunk",
     "ganglion_input",
     "ganglion_spiking",
@@ -28,6 +36,7 @@ __all__ = [
 
 __version__: str
 
+_ConvOptions = tuple[bool, bool, bool, str, str]
 _Resolution = tuple[float, float]
 _Noise = tuple[int, int, int]
 _Sizes = tuple[int, int, int, int]
@@ -147,6 +156,33 @@ def ganglion_spiking(integration: str, resolution: _Resolution, noise: _Noise | 
 def gaussian_blur(sigma: float, resolution: _Resolution, noise: _Noise | None = None) -> Layer: ...
 def temporal_low_pass(tau: float, n: int | None, resolution: _Resolution, noise: _Noise | None = None) -> Layer: ...
 def temporal_high_pass(tau: float, k: float, resolution: _Resolution, noise: _Noise | None = None) -> Layer: ...
+def conv1d(
+    channels: tuple[int, int],
+    kernel_size: tuple[int, ...],
+    how: _ConvOptions,
+    resolution: _Resolution,
+    noise: _Noise | None = None,
+) -> Layer: ...
+def conv2d(
+    channels: tuple[int, int],
+    kernel_size: tuple[int, ...],
+    how: _ConvOptions,
+    resolution: _Resolution,
+    noise: _Noise | None = None,
+) -> Layer: ...
+def conv3d(
+    channels: tuple[int, int],
+    kernel_size: tuple[int, ...],
+    how: _ConvOptions,
+    resolution: _Resolution,
+    noise: _Noise | None = None,
+) -> Layer: ...
+def convolution_mode(layer: Layer) -> str: ...
+def convolution_plan(layer: Layer, shape: Sequence[int]) -> str: ...
+def convolution_set_mode(layer: Layer, mode: str) -> None: ...
+def convolution_set_weight(
+    layer: Layer, kernel: NDArray[np.float64], normalize: bool, preserve_channels: bool, flip: bool
+) -> None: ...
 def seed(seed: int) -> None: ...
 def nearest(name: str, existing: list[str]) -> str | None: ...
 def default_chunk(numbers_per_frame: int) -> int: ...

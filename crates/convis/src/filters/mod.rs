@@ -14,9 +14,10 @@ mod temporal_low_pass;
 mod time_padding;
 mod variable_delay;
 
+pub use convis_kernels::conv3d::{Plan, PlanChoice};
 pub use convis_kernels::recursive_blur::Kind as RecursiveKind;
 pub use convis_kernels::start_history::History;
-pub use convolution::{Conv1d, Conv2d, Conv3d, ConvOptions, SetWeight};
+pub use convolution::{Conv1d, Conv2d, Conv3d, ConvOptions, Convolution, SetWeight};
 pub use delay::Delay;
 pub use diff::Diff;
 pub use exponential_kernel::ExponentialKernel;

@@ -59,10 +59,10 @@ impl TimePadding {
     /// The mode of this name.
     ///
     /// # Errors
-    /// If there is none; the message names the nearest.
+    /// If there is none; the message lists all and names the nearest.
     pub fn mode_named(name: &str) -> Result<History> {
         History::from_name(name)
-            .ok_or_else(|| Error::unknown("mode", name, History::ALL.into_iter().map(History::name)))
+            .ok_or_else(|| Error::choice("mode", name, History::ALL.into_iter().map(History::name)))
     }
 
     /// Frames in front of every chunk.

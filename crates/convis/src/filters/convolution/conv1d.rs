@@ -1,6 +1,6 @@
 //! Convolution of every pixel along time.
 
-use super::{ConvOptions, Convolution, SetWeight};
+use super::{ConvOptions, Convolution, Plan, SetWeight};
 use crate::layer::{Layer, Output, Part, Scope};
 use crate::{Resolution, Result, Tensor};
 
@@ -53,12 +53,20 @@ impl Conv1d {
         Ok(Self(Convolution::new(&[out_channels, in_channels, kernel_size], options, resolution)?))
     }
 
-    /// Sets the weight to a kernel of shape (time), or with channels (out, in) in front.
+    /// Sets the weight: see [`Convolution::set_weight`].
     ///
     /// # Errors
-    /// If the shape does not fit, a number is not finite, or a kernel of sum 0 is to be normalized. The old weight stays.
+    /// As there.
     pub fn set_weight(&self, kernel: Vec<f64>, shape: &[usize], how: SetWeight) -> Result<()> {
         self.0.set_weight(kernel, shape, how)
+    }
+
+    /// How it would compute an input `[batch, in, time, height, width]`: see [`Convolution::plan`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn plan(&self, shape: &[usize]) -> Result<Plan> {
+        self.0.plan(shape)
     }
 }
 
@@ -75,12 +83,15 @@ impl Layer for Conv1d {
         self.0.parts()
     }
 
+    fn convolution(&self) -> Option<&Convolution> {
+        Some(&self.0)
+    }
+
     fn resolution(&self) -> Resolution {
         self.0.resolution
     }
 
     fn forward(&self, input: &Tensor, scope: &mut Scope<'_>) -> Result<Output> {
-        let (_, shape) = self.0.weight.value();
-        self.0.forward(input, [shape[2], 1, 1], scope)
+        self.0.forward(input, scope)
     }
 }

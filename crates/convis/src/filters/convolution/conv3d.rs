@@ -1,6 +1,6 @@
 //! Convolution in time and space.
 
-use super::{ConvOptions, Convolution, SetWeight};
+use super::{ConvOptions, Convolution, Plan, SetWeight};
 use crate::layer::{Layer, Output, Part, Scope};
 use crate::{Resolution, Result, Tensor};
 
@@ -55,17 +55,20 @@ impl Conv3d {
         Ok(Self(Convolution::new(&shape, options, resolution)?))
     }
 
-    /// Sets the weight to a kernel of shape (time), (height, width) or (time, height, width), or with channels (out, in) in front.
+    /// Sets the weight: see [`Convolution::set_weight`].
     ///
     /// # Errors
-    /// If the shape does not fit, a number is not finite, or a kernel of sum 0 is to be normalized. The old weight stays.
+    /// As there.
     pub fn set_weight(&self, kernel: Vec<f64>, shape: &[usize], how: SetWeight) -> Result<()> {
-        let shape = match *shape {
-            [time] => vec![time, 1, 1],
-            [height, width] => vec![1, height, width],
-            _ => shape.to_vec(),
-        };
-        self.0.set_weight(kernel, &shape, how)
+        self.0.set_weight(kernel, shape, how)
+    }
+
+    /// How it would compute an input `[batch, in, time, height, width]`: see [`Convolution::plan`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn plan(&self, shape: &[usize]) -> Result<Plan> {
+        self.0.plan(shape)
     }
 }
 
@@ -82,12 +85,15 @@ impl Layer for Conv3d {
         self.0.parts()
     }
 
+    fn convolution(&self) -> Option<&Convolution> {
+        Some(&self.0)
+    }
+
     fn resolution(&self) -> Resolution {
         self.0.resolution
     }
 
     fn forward(&self, input: &Tensor, scope: &mut Scope<'_>) -> Result<Output> {
-        let (_, shape) = self.0.weight.value();
-        self.0.forward(input, [shape[2], shape[3], shape[4]], scope)
+        self.0.forward(input, scope)
     }
 }

@@ -11,9 +11,12 @@ pub use conv1d::Conv1d;
 pub use conv2d::Conv2d;
 pub use conv3d::Conv3d;
 
+use std::sync::{PoisonError, RwLock};
+
+use convis_kernels::Signal;
 use convis_kernels::conv3d::{Border, Conv3d as Operation};
 
-use super::History;
+use super::{History, Plan, PlanChoice};
 use crate::layer::{Output, Part, Scope};
 use crate::parameter::{Parameter, Range, Shape, Spec};
 use crate::{DType, Error, Resolution, Result, Tensor};
@@ -32,11 +35,20 @@ pub struct ConvOptions {
     pub mode: History,
     /// Whether gradients pass through the history, the frames made up before the first included.
     pub history_gradient: bool,
+    /// How it is computed; results agree to 1e-5 of the largest number.
+    pub plan: PlanChoice,
 }
 
 impl Default for ConvOptions {
     fn default() -> Self {
-        Self { bias: true, time_pad: true, autopad: true, mode: History::FirstFrame, history_gradient: true }
+        Self {
+            bias: true,
+            time_pad: true,
+            autopad: true,
+            mode: History::FirstFrame,
+            history_gradient: true,
+            plan: PlanChoice::Auto,
+        }
     }
 }
 
@@ -75,25 +87,32 @@ const BIAS: Spec = Spec {
     differentiable: true,
 };
 
-/// A weight with an optional bias, and how to apply them.
+/// A weight with an optional bias, and how to apply them: what [`Conv3d`], [`Conv2d`] and [`Conv1d`] have in common.
 #[derive(Debug)]
-struct Convolution {
+pub struct Convolution {
     weight: Parameter,
     bias: Option<Parameter>,
     options: ConvOptions,
+    mode: RwLock<History>,
     resolution: Resolution,
 }
 
 impl Convolution {
     /// Zero weights of this shape: (out, in, kernel).
     fn new(shape: &[usize], options: ConvOptions, resolution: Resolution) -> Result<Self> {
+        for (name, &size) in ["out_channels", "in_channels"].into_iter().zip(shape) {
+            if size == 0 {
+                return Err(Error::argument(name, "at least 1", 0));
+            }
+        }
         if shape.contains(&0) {
-            return Err(Error::argument("kernel", "sizes and channels of at least 1", format!("{shape:?}")));
+            return Err(Error::argument("kernel_size", "sizes of at least 1", format!("{:?}", &shape[2..])));
         }
         Ok(Self {
             weight: Parameter::array(WEIGHT, shape, Shape::AnyLengths),
             bias: options.bias.then(|| Parameter::array(BIAS, &shape[..1], Shape::AnyLengths)),
             options,
+            mode: RwLock::new(options.mode),
             resolution,
         })
     }
@@ -102,32 +121,50 @@ impl Convolution {
         std::iter::once(&self.weight).chain(&self.bias).map(Part::Parameter).collect()
     }
 
-    /// Sets the weight to a kernel of the kernel's axes alone, or with channels in front.
-    fn set_weight(&self, kernel: Vec<f64>, shape: &[usize], how: SetWeight) -> Result<()> {
+    /// The weight: (out, in, kernel).
+    pub const fn weight(&self) -> &Parameter {
+        &self.weight
+    }
+
+    /// What stands for the frames before the first.
+    pub fn mode(&self) -> History {
+        *self.mode.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what stands for the frames before the first, from the next start on.
+    pub fn set_mode(&self, mode: History) {
+        *self.mode.write().unwrap_or_else(PoisonError::into_inner) = mode;
+    }
+
+    /// Sets the weight to a kernel.
+    ///
+    /// The kernel has the axes of the convolution, or two more in front for channels (out, in), or one where one of the
+    /// two is 1. One number (shape `[]`) fills the weight as it is. For a convolution in time and space, a kernel of
+    /// one axis is along time, and one of two axes is an image. The number of channels becomes that of the kernel.
+    ///
+    /// # Errors
+    /// If the shape does not fit, a number is not finite, or a kernel of sum 0 is to be normalized. The old weight stays.
+    pub fn set_weight(&self, kernel: Vec<f64>, shape: &[usize], how: SetWeight) -> Result<()> {
         let (_, now) = self.weight.value();
         let axes = now.len() - 2;
         if kernel.len() != shape.iter().product::<usize>() || kernel.is_empty() {
             let found = format!("{} for shape {shape:?}", kernel.len());
             return Err(Error::argument("kernel", "as many numbers as its shape holds, at least one", found));
         }
-        let (mut kernel, shape) = if shape.len() == axes {
-            let pairs = now[0] * now[1];
-            if pairs > 1 && !how.preserve_channels {
-                return Err(Error::argument(
-                    "kernel",
-                    format!(
-                        "channels in front (out {}, in {}), or preserve_channels to copy it to every pair",
-                        now[0], now[1]
-                    ),
-                    format!("shape {shape:?}"),
-                ));
+        let (mut kernel, shape) = match (shape, axes) {
+            ([], _) => (kernel.repeat(now.iter().product()), now),
+            (&[time], 3) => self.spread(kernel, &[time, 1, 1], how)?,
+            (&[height, width], 3) => self.spread(kernel, &[1, height, width], how)?,
+            _ if shape.len() == axes => self.spread(kernel, shape, how)?,
+            _ if shape.len() == axes + 1 && now[1] == 1 => {
+                (kernel, [&shape[..1], &[1], &shape[1..]].concat())
             }
-            (kernel.repeat(pairs), [&now[..2], shape].concat())
-        } else if shape.len() == axes + 2 {
-            (kernel, shape.to_vec())
-        } else {
-            let expected = format!("{axes} axes, or {} with channels in front", axes + 2);
-            return Err(Error::argument("kernel", expected, format!("shape {shape:?}")));
+            _ if shape.len() == axes + 1 && now[0] == 1 => (kernel, [&[1], shape].concat()),
+            _ if shape.len() == axes + 2 => (kernel, shape.to_vec()),
+            _ => {
+                let expected = format!("{axes} axes, or {} with channels (out, in) in front", axes + 2);
+                return Err(Error::argument("kernel", expected, format!("shape {shape:?}")));
+            }
         };
         if how.flip {
             // Reversing every axis of the kernel is reversing its numbers.
@@ -152,13 +189,65 @@ impl Convolution {
         self.weight.set_value(kernel, &shape)
     }
 
+    /// A kernel without channels for every pair of them.
+    fn spread(&self, kernel: Vec<f64>, shape: &[usize], how: SetWeight) -> Result<(Vec<f64>, Vec<usize>)> {
+        let (_, now) = self.weight.value();
+        let pairs = now[0] * now[1];
+        if pairs > 1 && !how.preserve_channels {
+            return Err(Error::argument(
+                "kernel",
+                format!(
+                    "channels in front (out {}, in {}), or preserve_channels to copy it to every pair",
+                    now[0], now[1]
+                ),
+                format!("shape {shape:?}"),
+            ));
+        }
+        Ok((kernel.repeat(pairs), [&now[..2], shape].concat()))
+    }
+
+    /// How it would compute an input `[batch, in, time, height, width]`, with the weight it has now.
+    ///
+    /// # Errors
+    /// If it would not: the input does not fit, or a plan that was asked for is impossible.
+    pub fn plan(&self, shape: &[usize]) -> Result<Plan> {
+        let &[batch, channels, frames, height, width] = shape else {
+            let expected = "5 axes (batch, channel, time, height, width)";
+            return Err(Error::argument("shape", expected, format!("{shape:?}")));
+        };
+        if shape.contains(&0) {
+            return Err(Error::argument("shape", "sizes of at least 1", format!("{shape:?}")));
+        }
+        let signal = Signal { planes: batch * channels, frames, height, width };
+        let (weight, of_weight) = self.weight.value();
+        let conv = operation(
+            signal,
+            channels,
+            [of_weight[1], of_weight[0]],
+            extent(&of_weight),
+            self.options,
+            "shape",
+        )?;
+        Ok(conv.plan(&weight))
+    }
+
     /// Convolves with the weight seen as (out, in, time, height, width).
-    fn forward(&self, input: &Tensor, kernel: [usize; 3], scope: &mut Scope<'_>) -> Result<Output> {
+    fn forward(&self, input: &Tensor, scope: &mut Scope<'_>) -> Result<Output> {
         let (_, shape) = self.weight.value();
         let dtype = floating(input);
         let weight = scope.array(&self.weight, dtype)?;
         let bias = self.bias.as_ref().map(|bias| scope.array(bias, dtype)).transpose()?;
-        convolve(input, &weight, bias.as_ref(), [shape[1], shape[0]], kernel, self.options, scope)
+        let options = ConvOptions { mode: self.mode(), ..self.options };
+        convolve(input, &weight, bias.as_ref(), [shape[1], shape[0]], extent(&shape), options, scope)
+    }
+}
+
+/// Frames, rows and columns of a weight (out, in, …).
+fn extent(weight: &[usize]) -> [usize; 3] {
+    match weight[2..] {
+        [time] => [time, 1, 1],
+        [height, width] => [1, height, width],
+        _ => [weight[2], weight[3], weight[4]],
     }
 }
 
@@ -173,33 +262,45 @@ pub(crate) fn convolve(
     input: &Tensor,
     weight: &Tensor,
     bias: Option<&Tensor>,
-    [inputs, outputs]: [usize; 2],
+    channels: [usize; 2],
     kernel: [usize; 3],
     options: ConvOptions,
     scope: &mut Scope<'_>,
 ) -> Result<Output> {
-    let signal = input.signal()?;
-    if input.shape()[1] != inputs {
-        let expected = format!("{inputs} channels, as the weight has");
-        return Err(Error::argument("input", expected, format!("shape {:?}", input.shape())));
+    let conv = operation(input.signal()?, input.shape()[1], channels, kernel, options, "input")?;
+    let none = Tensor::zeros(floating(input), &channels[1..]);
+    let movies = [input, weight, bias.unwrap_or(&none)];
+    if conv.history() == 0 {
+        return Ok(scope.apply_from(&conv, &[], &movies, &[], &[])?.into());
+    }
+    let history = scope.history("history", input, conv.history(), options.mode)?;
+    let history = if options.history_gradient { history } else { history.detach() };
+    Ok(scope.apply_from(&conv, &[], &movies, &[history], &["history"])?.into())
+}
+
+/// The operation for an input of these sizes and so many channels, where the weight fits it.
+fn operation(
+    signal: Signal,
+    found: usize,
+    channels: [usize; 2],
+    kernel: [usize; 3],
+    options: ConvOptions,
+    argument: &str,
+) -> Result<Operation> {
+    if found != channels[0] {
+        let expected = format!("{} channels (axis 1), as the weight has", channels[0]);
+        return Err(Error::argument(argument, expected, found));
     }
     let border = if options.autopad { Border::Replicate } else { Border::Valid };
     if border == Border::Valid && (signal.height < kernel[1] || signal.width < kernel[2]) {
-        let expected = format!("images of at least {}×{} pixels, as the kernel", kernel[1], kernel[2]);
+        let expected =
+            format!("images of at least {}×{} pixels, as the kernel (autopad is off)", kernel[1], kernel[2]);
         let found = format!("{}×{}", signal.height, signal.width);
-        return Err(Error::argument("input", expected, found));
+        return Err(Error::argument(argument, expected, found));
     }
     if !options.time_pad && signal.frames < kernel[0] {
         let expected = format!("chunks of at least {} frames, as the kernel (time_pad is off)", kernel[0]);
-        return Err(Error::argument("input", expected, signal.frames));
+        return Err(Error::argument(argument, expected, signal.frames));
     }
-    let conv = Operation::new(signal, [inputs, outputs], kernel, border, options.time_pad);
-    let none = Tensor::zeros(floating(input), &[outputs]);
-    let movies = [input, weight, bias.unwrap_or(&none)];
-    if !options.time_pad || kernel[0] == 1 {
-        return Ok(scope.apply_from(&conv, &[], &movies, &[], &[])?.into());
-    }
-    let history = scope.history("history", input, kernel[0] - 1, options.mode)?;
-    let history = if options.history_gradient { history } else { history.detach() };
-    Ok(scope.apply_from(&conv, &[], &movies, &[history], &["history"])?.into())
+    Ok(Operation::new(signal, channels, kernel, border, options.time_pad).with_plan(options.plan))
 }
