@@ -25,6 +25,7 @@ pub fn build(kind: &str, golden: &Golden, resolution: Resolution) -> Result<Opti
             .map_err(error)?,
         // Recorded gradients hold the history constant, the frames made up before the first included.
         history_gradient: false,
+        ..ConvOptions::default()
     };
     let how = SetWeight {
         normalize: flag("normalize", false),
