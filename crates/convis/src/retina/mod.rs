@@ -13,8 +13,10 @@
 //! | `ganglion_input.rs` | [`GanglionInput`]: transient, static nonlinearity, pooling |
 //! | `ganglion_spiking.rs` | [`GanglionSpiking`]: spikes |
 //! | `model.rs` | [`Retina`]: all of it |
+//! | `description/` | [`RetinaDescription`]: what a file of Virtual Retina, or a configuration, says |
 
 mod bipolar;
+pub mod description;
 mod ganglion_input;
 mod ganglion_spiking;
 mod model;
@@ -22,6 +24,7 @@ mod opl;
 mod recursive_opl;
 
 pub use bipolar::Bipolar;
+pub use description::RetinaDescription;
 pub use ganglion_input::GanglionInput;
 pub use ganglion_spiking::GanglionSpiking;
 pub use model::{Retina, RetinaOptions};
