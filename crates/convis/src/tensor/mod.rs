@@ -4,9 +4,18 @@
 //! carries the operation that made it; [`backward`] walks from a result back to parameters and inputs. The record
 //! lives exactly as long as the tensors that need it: dropping a result drops what was kept for its gradient.
 
+mod arithmetic;
+mod broadcast;
 pub mod buffer;
 mod cat;
+#[cfg(test)]
+mod check_gradient;
+mod functions;
+mod indexing;
+mod matmul;
 mod record;
+mod reductions;
+mod shape;
 mod sum;
 mod tape;
 
@@ -17,7 +26,9 @@ use convis_kernels::{Real, Signal};
 use crate::{Error, Result};
 use buffer::{Buffer, Element};
 
+pub use arithmetic::Comparison;
 pub use cat::cat;
+pub use indexing::Range;
 pub(crate) use record::apply;
 pub use sum::sum;
 pub use tape::{Leaf, Scalar, backward};
@@ -85,6 +96,28 @@ numbers!(f32, F32);
 numbers!(f64, F64);
 numbers!(u8, U8);
 
+/// `$body` with `$T` the type of these numbers; bytes, which have been converted before, count as single precision.
+macro_rules! by_type {
+    ($dtype:expr, $T:ident => $body:expr) => {
+        match $dtype {
+            $crate::DType::F64 => {
+                type $T = f64;
+                $body
+            }
+            _ => {
+                type $T = f32;
+                $body
+            }
+        }
+    };
+}
+use by_type;
+
+/// The numbers of a tensor whose type is known.
+fn slice<T: Numbers>(tensor: &Tensor) -> &[T] {
+    tensor.numbers().unwrap_or(&[])
+}
+
 /// An unchanging block of numbers with a shape; clones share memory.
 ///
 /// ```
@@ -121,6 +154,12 @@ impl Tensor {
             return Err(Error::argument("tensor", expected, buffer.len()));
         }
         Ok(Self { data: T::wrap(buffer), shape: shape.to_vec(), source: None })
+    }
+
+    /// A buffer of as many numbers as the shape holds.
+    fn of<T: Numbers>(buffer: Buffer<T>, shape: &[usize]) -> Self {
+        debug_assert_eq!(count(shape), Some(buffer.len()));
+        Self { data: T::wrap(buffer), shape: shape.to_vec(), source: None }
     }
 
     /// Zeros.
@@ -186,23 +225,6 @@ impl Tensor {
         }
     }
 
-    /// The same numbers in another type, without their history; itself if the type is the same.
-    #[must_use]
-    pub fn cast(&self, dtype: DType) -> Self {
-        let data = match (&self.data, dtype) {
-            (data, dtype) if self.dtype() == dtype => data.clone(),
-            (Data::F32(x), DType::F64) => Data::F64(buffer::convert(x, f64::from)),
-            (Data::U8(x), DType::F64) => Data::F64(buffer::convert(x, f64::from)),
-            (Data::F64(x), DType::F32) => Data::F32(buffer::convert(x, |x| x as f32)),
-            (Data::U8(x), DType::F32) => Data::F32(buffer::convert(x, f32::from)),
-            (Data::F32(x), _) => Data::U8(buffer::convert(x, |x| x as u8)),
-            (Data::F64(x), _) => Data::U8(buffer::convert(x, |x| x as u8)),
-            (Data::U8(x), _) => Data::U8(x.clone()),
-        };
-        let source = if self.dtype() == dtype { self.source.clone() } else { None };
-        Self { data, shape: self.shape.clone(), source }
-    }
-
     /// The same numbers without their history.
     #[must_use]
     pub fn detach(&self) -> Self {
@@ -220,19 +242,9 @@ impl Tensor {
         Self { data, ..self.clone() }
     }
 
-    /// The same numbers with another shape, without their history.
-    ///
-    /// # Errors
-    /// If the shape does not hold as many numbers.
-    pub fn reshape(&self, shape: &[usize]) -> Result<Self> {
-        if count(shape) != Some(self.len()) {
-            return Err(Error::argument(
-                "shape",
-                format!("one that holds {} numbers", self.len()),
-                format!("{shape:?}"),
-            ));
-        }
-        Ok(Self { data: self.data.clone(), shape: shape.to_vec(), source: None })
+    /// The numbers for a record: what is kept must not change under us, borrowed memory is copied.
+    pub(crate) fn kept(&self) -> Self {
+        self.detach().owned()
     }
 
     /// Whether it is the result of recorded operations, or a leaf.

@@ -8,6 +8,26 @@ use super::buffer::{Buffer, Element};
 use super::{DType, Node, Numbers, Scalar, Source, Tensor};
 use crate::{Error, Result};
 
+/// A result with the record of how its gradient leads to those of its inputs, where any input has a source.
+///
+/// `adjoint` makes a function of the result's gradient and of which inputs want theirs.
+pub(crate) fn recorded<F>(result: Tensor, inputs: &[&Tensor], adjoint: impl FnOnce() -> F) -> Tensor
+where
+    F: Fn(&Tensor, &[bool]) -> Result<Vec<Option<Tensor>>> + Send + Sync + 'static,
+{
+    if inputs.iter().all(|x| x.source().is_none()) {
+        return result;
+    }
+    let sources: Vec<Option<Source>> = inputs.iter().map(|x| x.source().cloned()).collect();
+    let wanted: Vec<bool> = sources.iter().map(Option::is_some).collect();
+    let adjoint = adjoint();
+    let node = Node::new(sources, 1, move |gradients| match &gradients[0] {
+        Some(gradient) => adjoint(gradient, &wanted),
+        None => Ok(vec![None; wanted.len()]),
+    });
+    result.with_source(Some(Source::Node { node, output: 0 }))
+}
+
 /// Applies an operation; returns its output and the state after the last frame.
 ///
 /// It is recorded where any parameter, input or state has a source.
