@@ -1,7 +1,8 @@
-//! Tensors joined along an axis, recorded.
+//! Tensors joined along an axis, old or new, recorded.
 
-use super::buffer::{Buffer, Element};
-use super::{DType, Node, Numbers, Source, Tensor};
+use super::buffer::Buffer;
+use super::record::recorded;
+use super::{DType, Numbers, Range, Tensor};
 use crate::{Error, Result};
 
 /// The tensors one after the other along an axis.
@@ -39,14 +40,14 @@ pub fn cat(tensors: &[&Tensor], axis: usize) -> Result<Tensor> {
         }
         shape[axis] += length;
     }
-    match first.dtype() {
+    Ok(match first.dtype() {
         DType::F32 => cat_as::<f32>(tensors, axis, &shape),
         DType::F64 => cat_as::<f64>(tensors, axis, &shape),
         DType::U8 => cat_as::<u8>(tensors, axis, &shape),
-    }
+    })
 }
 
-fn cat_as<T: Numbers>(tensors: &[&Tensor], axis: usize, shape: &[usize]) -> Result<Tensor> {
+fn cat_as<T: Numbers>(tensors: &[&Tensor], axis: usize, shape: &[usize]) -> Tensor {
     // An array is (outer, length of the axis, inner): rows of length·inner numbers.
     let inner: usize = shape[axis + 1..].iter().product();
     let row = shape[axis] * inner;
@@ -60,46 +61,36 @@ fn cat_as<T: Numbers>(tensors: &[&Tensor], axis: usize, shape: &[usize]) -> Resu
             start += part;
         }
     });
-    let joined = Tensor::from_buffer(joined, shape)?;
-    let sources: Vec<Option<Source>> = tensors.iter().map(|tensor| tensor.source().cloned()).collect();
-    if sources.iter().all(Option::is_none) {
-        return Ok(joined);
-    }
-    let parts: Vec<(bool, Vec<usize>)> =
-        tensors.iter().map(|tensor| (tensor.source().is_some(), tensor.shape().to_vec())).collect();
-    let node = Node::new(sources, 1, move |gradients| {
-        let mut start = 0;
-        parts
-            .iter()
-            .map(|(wanted, shape)| {
-                let from = start;
-                start += shape[axis] * inner;
-                match &gradients[0] {
-                    Some(gradient) if *wanted => cut::<T>(gradient, row, from, inner, axis, shape).map(Some),
-                    _ => Ok(None),
-                }
-            })
-            .collect()
-    });
-    Ok(joined.with_source(Some(Source::Node { node, output: 0 })))
+    let joined = Tensor::of(joined, shape);
+    recorded(joined, tensors, || {
+        let lengths: Vec<usize> = tensors.iter().map(|tensor| tensor.shape()[axis]).collect();
+        move |gradient, wanted| {
+            let mut ranges: Vec<Range> = gradient.shape().iter().map(|&n| Range::from_to(0, n)).collect();
+            let mut start = 0;
+            let cut = |(&length, &wanted): (&usize, &bool)| {
+                ranges[axis] = Range::from_to(start, start + length);
+                start += length;
+                wanted.then(|| gradient.part(&ranges)).transpose()
+            };
+            lengths.iter().zip(wanted).map(cut).collect()
+        }
+    })
 }
 
-/// The part of the gradient that belongs to one tensor: the adjoint.
-fn cut<T: Numbers + Element>(
-    gradient: &Tensor,
-    row: usize,
-    from: usize,
-    inner: usize,
-    axis: usize,
-    shape: &[usize],
-) -> Result<Tensor> {
-    let (numbers, length) = (gradient.numbers::<T>().unwrap_or(&[]), shape[axis] * inner);
-    let (part, ()) = Buffer::filled_by(shape.iter().product(), |part: &mut [T]| {
-        for (part, numbers) in part.chunks_mut(length.max(1)).zip(numbers.chunks(row.max(1))) {
-            part.copy_from_slice(&numbers[from..from + length]);
-        }
-    });
-    Tensor::from_buffer(part, shape)
+/// The tensors side by side along a new axis.
+///
+/// ```
+/// use convis::{Tensor, tensor::stack};
+/// let (a, b) = (Tensor::from_vec(vec![1.0f32, 2.0], &[2])?, Tensor::from_vec(vec![3.0f32, 4.0], &[2])?);
+/// assert_eq!(stack(&[&a, &b], 1)?, Tensor::from_vec(vec![1.0f32, 3.0, 2.0, 4.0], &[2, 2])?);
+/// # Ok::<(), convis::Error>(())
+/// ```
+///
+/// # Errors
+/// If there is no tensor, the new axis has no place, or if shapes or types differ.
+pub fn stack(tensors: &[&Tensor], axis: usize) -> Result<Tensor> {
+    let tensors: Vec<Tensor> = tensors.iter().map(|tensor| tensor.unsqueeze(axis)).collect::<Result<_>>()?;
+    cat(&tensors.iter().collect::<Vec<_>>(), axis)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use crate::{Error, Result};
 use buffer::{Buffer, Element};
 
 pub use arithmetic::Comparison;
-pub use cat::cat;
+pub use cat::{cat, stack};
 pub use indexing::Range;
 pub(crate) use record::apply;
 pub use sum::sum;
