@@ -5,6 +5,7 @@
 //! | `compute.rs` | computing without the interpreter lock |
 //! | `errors.rs` | the library's errors as Python exceptions |
 //! | `arrays.rs` | numpy arrays to tensors and back, without copying where possible |
+//! | `frames.rs` | movies in files |
 //! | `tensor.rs`, `parameter.rs`, `state.rs`, `layer.rs` | the Python classes |
 //! | `models.rs` | functions that build layers |
 //! | `convolution.rs` | convolutions: building them, kernels, plans |
@@ -13,6 +14,7 @@ mod arrays;
 mod compute;
 mod convolution;
 mod errors;
+mod frames;
 mod layer;
 mod models;
 mod parameter;
@@ -36,6 +38,8 @@ mod _native {
         conv1d, conv2d, conv3d, convolution_mode, convolution_plan, convolution_set_mode,
         convolution_set_weight,
     };
+    #[pymodule_export]
+    use super::frames::{FrameReader, PyGifWriter};
     #[pymodule_export]
     use super::layer::PyLayer;
     #[pymodule_export]

@@ -1,7 +1,19 @@
 """What the tests share."""
 
+import os
+import sys
+
 import numpy as np
 import pytest
+
+os.environ["MPLBACKEND"] = "Agg"  # pictures go to memory, not to a window
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_stays_open():
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import convis
 import numpy as np
 import pytest
 
-MODULES = ["convis", *(f"convis.{m.name}" for m in pkgutil.iter_modules(convis.__path__))]
+MODULES = ["convis", *(m.name for m in pkgutil.walk_packages(convis.__path__, "convis."))]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -23,7 +23,7 @@ def test_the_examples_in_the_documentation_run(name):
     assert result.failed == 0
 
 
-@pytest.mark.parametrize("module", [convis, convis.retina, convis.filters, convis.variables, convis.base])
+@pytest.mark.parametrize("module", [convis, convis.retina, convis.filters, convis.variables, convis.base, convis.streams])
 def test_every_public_name_is_documented(module):
     assert len(module.__doc__) > 40
     assert set(dir(module)) == set(module.__all__)

@@ -3,8 +3,9 @@
 =====================  ==========================================================================
 ``convis.retina``      the retina of Wohrer & Kornprobst (2009) and its stages
 ``convis.filters``     filters in space and time
+``convis.streams``     movies that come and go frame by frame: files, video, cameras, sockets
 ``convis.variables``   parameters, states, tensors
-``convis.base``        layers and their outputs
+``convis.base``        layers, their outputs, and the runner
 =====================  ==========================================================================
 
 Examples
@@ -22,13 +23,27 @@ from __future__ import annotations
 
 import operator as _operator
 
-from . import _native, base, filters, retina, variables
+from . import _native, base, filters, retina, streams, variables
 from ._gradients import no_grad
 from ._layer import Layer
 from ._native import Tensor
 from ._output import Output
 from ._parameter import Parameter
+from ._pictures import (
+    animate,
+    animate_double_plot,
+    animate_to_html,
+    animate_to_video,
+    plot,
+    plot_5d_matshow,
+    plot_5d_time,
+    plot_impulse,
+    plot_impulse_space,
+    plot_output,
+    plot_tensor,
+)
 from ._resolution import Resolution, default_resolution
+from ._runner import Runner
 
 __version__: str = _native.__version__
 
@@ -40,8 +55,13 @@ __all__ = [
     "Output",
     "Parameter",
     "Resolution",
+    "Runner",
     "Tensor",
     "__version__",
+    "animate",
+    "animate_double_plot",
+    "animate_to_html",
+    "animate_to_video",
     "base",
     "config",
     "cuda_is_available",
@@ -49,8 +69,16 @@ __all__ = [
     "default_resolution",
     "filters",
     "no_grad",
+    "plot",
+    "plot_5d_matshow",
+    "plot_5d_time",
+    "plot_impulse",
+    "plot_impulse_space",
+    "plot_output",
+    "plot_tensor",
     "retina",
     "seed",
+    "streams",
     "variables",
 ]
 

@@ -16,12 +16,13 @@ from ._native import Tensor
 from ._native import nearest as nearest_name
 from ._output import Output
 from ._parameter import Parameter
+from ._picturing import Picturing
 from ._state import State
 from ._text import html_table, short, table, unknown
 from ._trees import ModuleTree, ParameterList, ParameterTree, StateTree
 
 
-class Layer:
+class Layer(Picturing):
     """A causal filter on movies, with parameters, sub-layers and a state.
 
     Subclass it to build a layer of one's own: parameters and layers assigned to attributes become part of it, and

@@ -104,6 +104,22 @@ class Output:
         spikes = np.concatenate(parts)
         return spikes[np.lexsort((spikes["unit"], spikes["population"], spikes["time_s"]))]
 
+    def plot(self, **options: Any) -> Any:
+        """Draw every movie: its course in time and its mean image; see :func:`convis.plot`.
+
+        Parameters
+        ----------
+        **options
+            For :func:`convis.plot_output`.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from ._pictures import plot_output
+
+        return plot_output(self, **options)
+
     def _spikes_of(self, i: int) -> NDArray[Any]:
         movie = self.array(i)
         height, width = movie.shape[3:]
