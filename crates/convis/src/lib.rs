@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`retina`] | the retina of Wohrer & Kornprobst (2009) and its stages |
 //! | [`filters`] | filters in space and time |
+//! | [`models`] | layers put together: linear-nonlinear models, lists, networks |
 //! | [`numerical_filters`] | finite kernels |
 //! | [`spiking`] | spiking neurons and other excitable cells |
 //! | [`run`](mod@run) | running a model on a movie of any length |
@@ -43,6 +44,7 @@ pub mod analysis;
 pub mod error;
 pub mod filters;
 pub mod layer;
+pub mod models;
 pub mod noise;
 pub mod numerical_filters;
 pub mod parameter;

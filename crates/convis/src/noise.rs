@@ -5,6 +5,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use convis_kernels::random::normal::normal;
+use convis_kernels::random::{Key, Use};
+
 use crate::state::NoiseId;
 
 /// Seed in force until [`seed`] is called.
@@ -31,4 +34,12 @@ pub fn next_model() -> NoiseId {
     let id = *next;
     next.model += 1;
     id
+}
+
+/// Weights to start a fit from: independent normal numbers of this variance, other ones at every call.
+pub(crate) fn start_weights(count: usize, variance: f64) -> Vec<f64> {
+    let NoiseId { seed, model, trial } = next_model();
+    let key = Key::new(seed, model, "start_weights", trial);
+    let deviate = variance.sqrt();
+    (0..count).map(|i| deviate * f64::from(normal(key, 0, i, Use::Start as u32, 0))).collect()
 }

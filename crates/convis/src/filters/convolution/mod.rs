@@ -1,15 +1,17 @@
 //! Convolutions whose kernels are parameters.
 //!
-//! [`Conv3d`] convolves in time and space, [`Conv2d`] every frame by itself, [`Conv1d`] every pixel along time. They share
-//! this file: the operation they call is [`convis_kernels::conv3d`].
+//! [`Conv3d`] convolves in time and space, [`Conv2d`] every frame by itself, [`Conv1d`] every pixel along time, [`RF`]
+//! weighs whole images. They share this file: the operation they call is [`convis_kernels::conv3d`].
 
 mod conv1d;
 mod conv2d;
 mod conv3d;
+mod rf;
 
 pub use conv1d::Conv1d;
 pub use conv2d::Conv2d;
 pub use conv3d::Conv3d;
+pub use rf::RF;
 
 use std::sync::{PoisonError, RwLock};
 
@@ -87,7 +89,8 @@ const BIAS: Spec = Spec {
     differentiable: true,
 };
 
-/// A weight with an optional bias, and how to apply them: what [`Conv3d`], [`Conv2d`] and [`Conv1d`] have in common.
+/// A weight with an optional bias, and how to apply them: what [`Conv3d`], [`Conv2d`], [`Conv1d`] and [`RF`] have
+/// in common.
 #[derive(Debug)]
 pub struct Convolution {
     weight: Parameter,
