@@ -17,6 +17,7 @@
 //! | [`tensor`] | numbers with a shape, and the tape behind gradients |
 //! | [`stimuli`] | movies to show |
 //! | [`analysis`] | from responses back to filters |
+//! | [`fit`] | from a recording to a model |
 //!
 //! # Example
 //! ```
@@ -43,6 +44,7 @@
 pub mod analysis;
 pub mod error;
 pub mod filters;
+pub mod fit;
 pub mod layer;
 pub mod models;
 pub mod noise;

@@ -1,0 +1,243 @@
+//! What a response is regressed on: windows of a stimulus, and further columns.
+
+use convis_kernels::{parallel, simd};
+use nalgebra::DMatrix;
+
+/// Rows that are summed together before they are added to what came before: sums do not depend on threads.
+const BLOCK: usize = 2048;
+/// Rows of a panel that is multiplied with itself at once.
+const PANEL: usize = 512;
+
+/// The regressors of a response, step by step, without writing windows out.
+///
+/// Row t holds the last `lags` frames of the stimulus, oldest first, ending with frame t (zeros before the first frame);
+/// then further columns of that step, such as a spike history; then a 1 for the bias. As a window is consecutive memory,
+/// nothing is copied: the matrix of 100,000 steps by 6,000 numbers is only the stimulus itself.
+#[derive(Clone, Debug)]
+pub struct Design {
+    /// `lags − 1` frames of zeros, then the stimulus.
+    stimulus: Vec<f64>,
+    pixels: usize,
+    lags: usize,
+    /// Further columns, `[step][column]`.
+    further: Vec<f64>,
+    columns: usize,
+    steps: usize,
+}
+
+impl Design {
+    /// Windows of `lags` frames of `pixels` numbers; `stimulus` is `[frame][pixel]`.
+    pub fn windows(stimulus: &[f64], pixels: usize, lags: usize) -> Self {
+        let steps = stimulus.len() / pixels.max(1);
+        let mut padded = vec![0.0; lags.saturating_sub(1) * pixels];
+        padded.extend_from_slice(stimulus);
+        Self { stimulus: padded, pixels, lags, further: vec![], columns: 0, steps }
+    }
+
+    /// Columns alone, `[step][column]`.
+    pub fn columns(numbers: Vec<f64>, columns: usize) -> Self {
+        let steps = numbers.len() / columns.max(1);
+        Self { stimulus: vec![], pixels: 0, lags: 0, further: numbers, columns, steps }
+    }
+
+    /// The same with further columns `[step][column]` behind those there are.
+    #[must_use]
+    pub fn with_columns(mut self, numbers: &[f64], columns: usize) -> Self {
+        let mut all = Vec::with_capacity(self.further.len() + numbers.len());
+        for t in 0..self.steps {
+            all.extend_from_slice(&self.further[t * self.columns..][..self.columns]);
+            all.extend_from_slice(&numbers[t * columns..][..columns]);
+        }
+        self.further = all;
+        self.columns += columns;
+        self
+    }
+
+    /// The rows of these steps alone.
+    #[must_use]
+    pub fn rows(&self, steps: std::ops::Range<usize>) -> Self {
+        let frames = if self.lags == 0 { 0..0 } else { steps.start..steps.end + self.lags - 1 };
+        Self {
+            stimulus: self.stimulus[frames.start * self.pixels..frames.end * self.pixels].to_vec(),
+            further: self.further[steps.start * self.columns..steps.end * self.columns].to_vec(),
+            steps: steps.len(),
+            ..*self
+        }
+    }
+
+    /// Number of rows.
+    pub const fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// Numbers of a window.
+    pub const fn window_len(&self) -> usize {
+        self.lags * self.pixels
+    }
+
+    /// Number of coefficients: windows, further columns, bias.
+    pub const fn len(&self) -> usize {
+        self.window_len() + self.columns + 1
+    }
+
+    /// Whether there is nothing but the bias.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 1
+    }
+
+    /// Mean over the numbers of a window of their squares, summed over steps.
+    pub fn energy(&self) -> f64 {
+        self.stimulus.iter().map(|x| x * x).sum::<f64>() / self.pixels.max(1) as f64
+    }
+
+    fn window(&self, t: usize) -> &[f64] {
+        &self.stimulus[t * self.pixels..][..self.window_len()]
+    }
+
+    fn further_of(&self, t: usize) -> &[f64] {
+        &self.further[t * self.columns..][..self.columns]
+    }
+
+    fn blocks(&self) -> Vec<std::ops::Range<usize>> {
+        (0..self.steps).step_by(BLOCK).map(|from| from..(from + BLOCK).min(self.steps)).collect()
+    }
+
+    /// X·θ: the drive of every step.
+    pub fn drive(&self, theta: &[f64]) -> Vec<f64> {
+        let (window, rest) = theta.split_at(self.window_len());
+        let (further, bias) = rest.split_at(self.columns);
+        let mut drive = vec![0.0; self.steps];
+        let parts: Vec<_> = drive.chunks_mut(BLOCK).enumerate().collect();
+        parallel::for_each(parts, self.steps * self.len(), |(block, drive)| {
+            simd::vectorized(
+                #[inline(always)]
+                || {
+                    for (i, drive) in drive.iter_mut().enumerate() {
+                        let t = block * BLOCK + i;
+                        *drive = bias[0] + dot(self.window(t), window) + dot(self.further_of(t), further);
+                    }
+                },
+            );
+        });
+        drive
+    }
+
+    /// Xᵀ·r.
+    pub fn transposed(&self, r: &[f64]) -> Vec<f64> {
+        let sums = parallel::map(self.blocks(), self.steps * self.len(), |rows| {
+            let mut sum = vec![0.0; self.len()];
+            let (window, rest) = sum.split_at_mut(self.window_len());
+            let (further, bias) = rest.split_at_mut(self.columns);
+            simd::vectorized(
+                #[inline(always)]
+                || {
+                    for t in rows {
+                        add(window, r[t], self.window(t));
+                        add(further, r[t], self.further_of(t));
+                        bias[0] += r[t];
+                    }
+                },
+            );
+            sum
+        });
+        in_order(sums)
+    }
+
+    /// Xᵀ·diag(w)·X.
+    pub fn gram(&self, weights: &[f64]) -> DMatrix<f64> {
+        let n = self.len();
+        let sums = parallel::map(self.blocks(), self.steps * n * n, |rows| {
+            let mut sum = DMatrix::<f64>::zeros(n, n);
+            for from in rows.clone().step_by(PANEL) {
+                let count = PANEL.min(rows.end - from);
+                // A row of X is a column here.
+                let mut panel = DMatrix::<f64>::zeros(n, count);
+                for (i, column) in panel.as_mut_slice().chunks_mut(n).enumerate() {
+                    column[..self.window_len()].copy_from_slice(self.window(from + i));
+                    column[self.window_len()..n - 1].copy_from_slice(self.further_of(from + i));
+                    column[n - 1] = 1.0;
+                }
+                let weighted = DMatrix::from_fn(count, n, |i, j| weights[from + i] * panel[(j, i)]);
+                sum.gemm(1.0, &panel, &weighted, 1.0);
+            }
+            sum.as_slice().to_vec()
+        });
+        DMatrix::from_vec(n, n, in_order(sums))
+    }
+}
+
+/// The sum of arrays, in their order.
+fn in_order(parts: Vec<Vec<f64>>) -> Vec<f64> {
+    let mut parts = parts.into_iter();
+    let mut sum = parts.next().unwrap_or_default();
+    for part in parts {
+        for (sum, x) in sum.iter_mut().zip(part) {
+            *sum += x;
+        }
+    }
+    sum
+}
+
+/// Σ aᵢbᵢ in interleaved sums, which are then added in order.
+#[inline(always)]
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    const LANES: usize = 16;
+    let (mut a, mut b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let mut sums = [0.0; LANES];
+    for (a, b) in (&mut a).zip(&mut b) {
+        for i in 0..LANES {
+            sums[i] += a[i] * b[i];
+        }
+    }
+    for (i, (a, b)) in a.remainder().iter().zip(b.remainder()).enumerate() {
+        sums[i] += a * b;
+    }
+    sums.iter().sum()
+}
+
+#[inline(always)]
+fn add(sum: &mut [f64], factor: f64, x: &[f64]) {
+    for (sum, x) in sum.iter_mut().zip(x) {
+        *sum += factor * x;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(n: usize, seed: u64) -> Vec<f64> {
+        (0..n as u64).map(|i| ((i * 2_654_435_761 + seed * 97) % 1009) as f64 / 504.5 - 1.0).collect()
+    }
+
+    #[test]
+    fn products_are_those_of_the_written_matrix() {
+        let (steps, pixels, lags, columns) = (2500, 3, 4, 2);
+        let stimulus = numbers(steps * pixels, 1);
+        let further = numbers(steps * columns, 2);
+        let design = Design::windows(&stimulus, pixels, lags).with_columns(&further, columns);
+        let written = DMatrix::from_fn(steps, design.len(), |t, j| match j {
+            j if j < lags * pixels => {
+                let frame = (t + j / pixels + 1).checked_sub(lags);
+                frame.map_or(0.0, |frame| stimulus[frame * pixels + j % pixels])
+            }
+            j if j < lags * pixels + columns => further[t * columns + j - lags * pixels],
+            _ => 1.0,
+        });
+        let (theta, r) = (numbers(design.len(), 3), numbers(steps, 4));
+        let close =
+            |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9);
+        let want = &written * nalgebra::DVector::from_column_slice(&theta);
+        assert!(close(&design.drive(&theta), want.as_slice()));
+        let want = written.transpose() * nalgebra::DVector::from_column_slice(&r);
+        assert!(close(&design.transposed(&r), want.as_slice()));
+        let weighted = DMatrix::from_fn(steps, design.len(), |t, j| r[t] * written[(t, j)]);
+        assert!(close(design.gram(&r).as_slice(), (written.transpose() * weighted).as_slice()));
+        let part = design.rows(100..2300);
+        assert_eq!(part.drive(&theta), design.drive(&theta)[100..2300]);
+        // Whatever the number of threads.
+        let (one, three) =
+            (parallel::with_threads(1, || design.gram(&r)), parallel::with_threads(3, || design.gram(&r)));
+        assert_eq!(one, three);
+    }
+}

@@ -1,0 +1,44 @@
+//! From a recording to a model: likelihoods, penalties, and the search for the best coefficients.
+//!
+//! | item | is |
+//! |---|---|
+//! | [`Glm`] | cells regressed on a stimulus and on what cells did before, with errors: what most recordings want |
+//! | [`RaisedCosines`] | bumps that span a spike history |
+//! | [`Nonlinearity`], [`Loss`], [`Observation`] | how a drive becomes a response, and how likely the one that came is |
+//! | [`Design`] | what the response is regressed on: windows of the stimulus, spike history |
+//! | [`Penalty`] | what a filter should look like when the data do not say |
+//! | [`SmoothPrior`] | a prior for smooth filters whose scales the data choose |
+//! | [`Regression`] | the three together, with gradient, curvature and [minimum](Regression::minimum) |
+//!
+//! # Example
+//! ```
+//! use convis::fit::{Design, Loss, NewtonOptions, Nonlinearity, Observation, Penalty, Regression};
+//! // A cell whose expected count follows the stimulus one step later.
+//! let stimulus: Vec<f64> = (0..500).map(|t| ((t * 7919) % 101) as f64 / 50.0 - 1.0).collect();
+//! let counts: Vec<f64> = (0..500).map(|t| if t == 0 { 1.0 } else { (0.3 + stimulus[t - 1]).exp() }).collect();
+//! let design = Design::windows(&stimulus, 1, 3);
+//! let observation = Observation { nonlinearity: Nonlinearity::Exp, loss: Loss::Poisson };
+//! let penalty = Penalty::none([3, 1, 1]);
+//! let regression = Regression::new(&design, &counts, observation, &penalty);
+//! let found = regression.minimum(vec![0.0; 4], NewtonOptions::default())?;
+//! // The window is oldest first: two steps before, one before, now; then the bias.
+//! let near = |a: f64, b: f64| (a - b).abs() < 0.01;
+//! assert!(near(found.theta[0], 0.0) && near(found.theta[1], 1.0) && near(found.theta[3], 0.3));
+//! # Ok::<(), convis::Error>(())
+//! ```
+
+mod design;
+mod glm;
+mod likelihood;
+mod newton;
+mod penalty;
+mod raised_cosines;
+mod smooth_prior;
+
+pub use design::Design;
+pub use glm::{Glm, GlmCell, Regularizer};
+pub use likelihood::{Loss, Nonlinearity, Observation};
+pub use newton::{Minimum, NewtonOptions, Regression};
+pub use penalty::Penalty;
+pub use raised_cosines::RaisedCosines;
+pub use smooth_prior::{Envelope, SmoothPrior};
