@@ -1,72 +1,12 @@
-//! Convolutions: functions that build them, and what only they can do.
+//! What only convolutions can do.
 
-use convis::filters::{Conv1d, Conv2d, Conv3d, ConvOptions, Convolution, PlanChoice, SetWeight, TimePadding};
+use convis::filters::{Convolution, SetWeight, TimePadding};
 use convis::{Error, Layer};
 use numpy::PyReadonlyArrayDyn;
 use pyo3::prelude::*;
 
 use crate::errors::checked;
 use crate::layer::PyLayer;
-use crate::models::{ResolutionPair, built};
-use crate::state::Noise;
-
-/// `bias`, `autopad`, `time_pad`, `mode`, `plan`.
-type Options = (bool, bool, bool, String, String);
-
-fn options((bias, autopad, time_pad, mode, plan): &Options) -> convis::Result<ConvOptions> {
-    let choice = PlanChoice::from_name(plan)
-        .ok_or_else(|| Error::choice("plan", plan, PlanChoice::ALL.into_iter().map(PlanChoice::name)))?;
-    Ok(ConvOptions {
-        bias: *bias,
-        autopad: *autopad,
-        time_pad: *time_pad,
-        mode: TimePadding::mode_named(mode)?,
-        plan: choice,
-        ..ConvOptions::default()
-    })
-}
-
-/// Build a convolution in time and space.
-#[pyfunction]
-#[pyo3(signature = (channels, kernel_size, how, resolution, noise=None))]
-#[allow(clippy::needless_pass_by_value)] // the binding hands over what it converted
-pub fn conv3d(
-    channels: (usize, usize),
-    kernel_size: [usize; 3],
-    how: Options,
-    resolution: ResolutionPair,
-    noise: Option<Noise>,
-) -> PyResult<PyLayer> {
-    built(resolution, noise, |r| Conv3d::new(channels.0, channels.1, kernel_size, options(&how)?, r))
-}
-
-/// Build a convolution of every frame.
-#[pyfunction]
-#[pyo3(signature = (channels, kernel_size, how, resolution, noise=None))]
-#[allow(clippy::needless_pass_by_value)] // the binding hands over what it converted
-pub fn conv2d(
-    channels: (usize, usize),
-    kernel_size: [usize; 2],
-    how: Options,
-    resolution: ResolutionPair,
-    noise: Option<Noise>,
-) -> PyResult<PyLayer> {
-    built(resolution, noise, |r| Conv2d::new(channels.0, channels.1, kernel_size, options(&how)?, r))
-}
-
-/// Build a convolution of every pixel along time.
-#[pyfunction]
-#[pyo3(signature = (channels, kernel_size, how, resolution, noise=None))]
-#[allow(clippy::needless_pass_by_value)] // the binding hands over what it converted
-pub fn conv1d(
-    channels: (usize, usize),
-    kernel_size: [usize; 1],
-    how: Options,
-    resolution: ResolutionPair,
-    noise: Option<Noise>,
-) -> PyResult<PyLayer> {
-    built(resolution, noise, |r| Conv1d::new(channels.0, channels.1, kernel_size[0], options(&how)?, r))
-}
 
 fn of(layer: &PyLayer) -> PyResult<&Convolution> {
     let layer: &dyn Layer = layer.layer();

@@ -145,8 +145,10 @@ impl PyLayer {
     }
 
     /// Run on a whole movie, chunk by chunk: outputs, outputs of the stages, spikes of the spiking layers by path.
-    #[pyo3(signature = (input, chunk, max_frames, stages, spikes))]
-    #[allow(clippy::needless_pass_by_value)] // the binding hands over what it converted
+    ///
+    /// After every chunk `tick` is called with the number of its frames.
+    #[pyo3(signature = (input, chunk, max_frames, stages, spikes, tick))]
+    #[allow(clippy::needless_pass_by_value, clippy::too_many_arguments)] // what the binding hands over
     fn run<'py>(
         &self,
         py: Python<'py>,
@@ -155,6 +157,7 @@ impl PyLayer {
         max_frames: Option<u64>,
         stages: Vec<String>,
         spikes: bool,
+        tick: Option<Py<PyAny>>,
     ) -> PyResult<(Movies, Movies, BTreeMap<String, Events<'py>>)> {
         let movie = arrays::borrowed(input)?;
         let wanted: Vec<String> = stages.iter().map(|stage| self.below(stage)).collect();
@@ -162,7 +165,7 @@ impl PyLayer {
         let mut state = self.state()?;
         let mut after = state.clone();
         let (result, after) = compute(py, || {
-            let result = collect(&*self.placed, &movie, &mut after, &options);
+            let result = collect(&*self.placed, &movie, &mut after, &options, tick.as_ref());
             Ok((result, after))
         })?;
         // Also after an interruption: the state is that after the last whole chunk.
@@ -262,7 +265,13 @@ struct Run {
     events: BTreeMap<String, Vec<Spike>>,
 }
 
-fn collect(layer: &dyn Layer, movie: &Tensor, state: &mut State, options: &RunOptions) -> PyResult<Run> {
+fn collect(
+    layer: &dyn Layer,
+    movie: &Tensor,
+    state: &mut State,
+    options: &RunOptions,
+    tick: Option<&Py<PyAny>>,
+) -> PyResult<Run> {
     let frames = movie.shape().get(2).map_or(0, |&n| n as u64).min(options.max_frames.unwrap_or(u64::MAX));
     let mut collected = Run::default();
     let mut looked = Instant::now();
@@ -270,14 +279,15 @@ fn collect(layer: &dyn Layer, movie: &Tensor, state: &mut State, options: &RunOp
     let mut source = checked(Movie::new(movie.clone()))?;
     let mut at = 0;
     let result = run(layer, &mut source, state, options, &mut |chunk: Chunk| {
+        let place = [at, chunk.frames, frames as usize];
         for (i, (name, movie)) in chunk.output.movies().iter().enumerate() {
-            add(&mut collected.outputs, i, name, movie, at, frames as usize)?;
+            add(&mut collected.outputs, i, name, movie, place)?;
         }
         let mut i = 0;
         for stage in &options.stages {
             for (name, movie) in chunk.recorder.outputs.get(stage).map_or(&[][..], Output::movies) {
                 let name = if name.is_empty() { stage.clone() } else { format!("{stage}.{name}") };
-                add(&mut collected.stages, i, &name, movie, at, frames as usize)?;
+                add(&mut collected.stages, i, &name, movie, place)?;
                 i += 1;
             }
         }
@@ -285,10 +295,14 @@ fn collect(layer: &dyn Layer, movie: &Tensor, state: &mut State, options: &RunOp
             collected.events.entry(path).or_default().extend(spikes);
         }
         at += chunk.frames;
-        if looked.elapsed() > PATIENCE {
+        // With a bar to draw after every chunk, or else from time to time, also look for signals.
+        if tick.is_some() || looked.elapsed() > PATIENCE {
             looked = Instant::now();
-            #[allow(clippy::redundant_closure_for_method_calls)] // the method alone is not general enough
-            if let Err(signal) = Python::attach(|py| py.check_signals()) {
+            let looking = Python::attach(|py| {
+                tick.map(|tick| tick.call1(py, (chunk.frames,))).transpose()?;
+                py.check_signals()
+            });
+            if let Err(signal) = looking {
                 interruption = Some(signal);
                 return Ok(ControlFlow::Break(()));
             }
@@ -302,24 +316,26 @@ fn collect(layer: &dyn Layer, movie: &Tensor, state: &mut State, options: &RunOp
     }
 }
 
+/// Adds a part of a movie to those collected; its place: frames before, of the chunk, of the whole input.
 fn add(
     all: &mut Vec<(String, Collected)>,
     i: usize,
     name: &str,
     part: &Tensor,
-    at: usize,
-    frames: usize,
+    [before, now, total]: [usize; 3],
 ) -> Result<()> {
     if all.len() == i {
-        all.push((name.into(), Collected::like(part, frames)?));
+        all.push((name.into(), Collected::like(part, now, total)?));
     }
-    all[i].1.put(part, at)
+    all[i].1.put(part, before)
 }
 
-/// A movie that grows chunk by chunk to its known length.
-struct Collected {
-    shape: Vec<usize>,
-    numbers: Growing,
+/// A movie that grows chunk by chunk.
+enum Collected {
+    /// Of as many frames as the input: there is room for all of them from the start.
+    Frames { shape: Vec<usize>, numbers: Growing },
+    /// Of as many frames as come.
+    Parts(Vec<Tensor>),
 }
 
 enum Growing {
@@ -329,16 +345,19 @@ enum Growing {
 }
 
 impl Collected {
-    fn like(part: &Tensor, frames: usize) -> Result<Self> {
-        let len = part.signal()?.with_frames(frames).len();
+    fn like(part: &Tensor, now: usize, total: usize) -> Result<Self> {
+        if part.signal()?.frames != now {
+            return Ok(Self::Parts(vec![]));
+        }
+        let len = part.signal()?.with_frames(total).len();
         let mut shape = part.shape().to_vec();
-        shape[2] = frames;
+        shape[2] = total;
         let numbers = match part.dtype() {
             DType::F32 => Growing::F32(vec![0.0; len]),
             DType::F64 => Growing::F64(vec![0.0; len]),
             DType::U8 => Growing::U8(vec![0; len]),
         };
-        Ok(Self { shape, numbers })
+        Ok(Self::Frames { shape, numbers })
     }
 
     /// Puts the frames of `part` from frame `at` on.
@@ -349,17 +368,24 @@ impl Collected {
                 all[skip..skip + part_len].copy_from_slice(part);
             }
         }
+        let (shape, numbers) = match self {
+            Self::Frames { shape, numbers } => (shape, numbers),
+            Self::Parts(parts) => {
+                parts.push(part.owned());
+                return Ok(());
+            }
+        };
         let signal = part.signal()?;
-        let mut expected = self.shape.clone();
+        let mut expected = shape.clone();
         expected[2] = signal.frames;
-        if part.shape() != expected || at + signal.frames > self.shape[2] {
+        if part.shape() != expected || at + signal.frames > shape[2] {
             return Err(Error::Mismatch(format!(
                 "a layer returned shape {:?} after chunks of shape {expected:?}",
                 part.shape()
             )));
         }
         let skip = at * signal.pixels();
-        match (&mut self.numbers, part.data()) {
+        match (numbers, part.data()) {
             (Growing::F32(all), Data::F32(part)) => copy(all, part, signal.planes, skip),
             (Growing::F64(all), Data::F64(part)) => copy(all, part, signal.planes, skip),
             (Growing::U8(all), Data::U8(part)) => copy(all, part, signal.planes, skip),
@@ -369,10 +395,11 @@ impl Collected {
     }
 
     fn into_tensor(self) -> Result<Tensor> {
-        match self.numbers {
-            Growing::F32(numbers) => Tensor::from_vec(numbers, &self.shape),
-            Growing::F64(numbers) => Tensor::from_vec(numbers, &self.shape),
-            Growing::U8(numbers) => Tensor::from_vec(numbers, &self.shape),
+        match self {
+            Self::Frames { shape, numbers: Growing::F32(numbers) } => Tensor::from_vec(numbers, &shape),
+            Self::Frames { shape, numbers: Growing::F64(numbers) } => Tensor::from_vec(numbers, &shape),
+            Self::Frames { shape, numbers: Growing::U8(numbers) } => Tensor::from_vec(numbers, &shape),
+            Self::Parts(parts) => Tensor::join_frames(&parts),
         }
     }
 }

@@ -7,8 +7,8 @@
 //! | `arrays.rs` | numpy arrays to tensors and back, without copying where possible |
 //! | `frames.rs` | movies in files |
 //! | `tensor.rs`, `parameter.rs`, `state.rs`, `layer.rs` | the Python classes |
-//! | `models.rs` | functions that build layers |
-//! | `convolution.rs` | convolutions: building them, kernels, plans |
+//! | `models.rs`, `options.rs` | layers by name and options |
+//! | `convolution.rs` | what only convolutions can do |
 
 mod arrays;
 mod compute;
@@ -17,6 +17,7 @@ mod errors;
 mod frames;
 mod layer;
 mod models;
+mod options;
 mod parameter;
 mod state;
 mod tensor;
@@ -35,18 +36,14 @@ mod _native {
 
     #[pymodule_export]
     use super::convolution::{
-        conv1d, conv2d, conv3d, convolution_mode, convolution_plan, convolution_set_mode,
-        convolution_set_weight,
+        convolution_mode, convolution_plan, convolution_set_mode, convolution_set_weight,
     };
     #[pymodule_export]
     use super::frames::{FrameReader, PyGifWriter};
     #[pymodule_export]
     use super::layer::PyLayer;
     #[pymodule_export]
-    use super::models::{
-        bipolar, ganglion_input, ganglion_spiking, gaussian_blur, half_recursive_opl_filter, opl, retina,
-        temporal_high_pass, temporal_low_pass,
-    };
+    use super::models::build;
     #[pymodule_export]
     use super::parameter::PyParameter;
     #[pymodule_export]
@@ -77,6 +74,12 @@ mod _native {
     #[pyfunction]
     fn default_chunk(numbers_per_frame: usize) -> usize {
         convis::run::default_chunk(numbers_per_frame)
+    }
+
+    /// The behaviours of Izhikevich neurons: name, (a, b, c, d, input).
+    #[pyfunction]
+    fn izhikevich_presets() -> Vec<(&'static str, [f64; 5])> {
+        convis::spiking::PRESETS.map(|p| (p.name, [p.a, p.b, p.c, p.d, p.input])).to_vec()
     }
 
     /// What computes: number of threads, vector instructions.

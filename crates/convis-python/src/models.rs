@@ -1,136 +1,196 @@
-//! Functions that build layers. Resolution: pixels per degree, steps per second. Noise: see `State.noise`; by default
-//! that of the next model since the seed was set.
+//! `build`: layers by the name of their type and options by name, one line each.
 
 use std::sync::Arc;
 
-use convis::filters::{GaussianBlur, TemporalHighPassFilterRecursive, TemporalLowPassFilterRecursive};
+use convis::filters::{
+    Conv1d, Conv2d, Conv3d, ConvOptions, Delay, Diff, GaussianBlur, History, NLRectify, NLRectifyScale,
+    NLRectifySquare, NLSquare, PlanChoice, RecursiveBlur, RecursiveKind, SpatialRecursiveFilter, Sum,
+    TemporalHighPassFilterRecursive, TemporalLowPassFilterRecursive, TimePadding, VariableDelay,
+};
 use convis::retina::{
-    Bipolar, GanglionInput, GanglionSpiking, HalfRecursiveOplFilter, Opl, Retina, RetinaOptions,
+    Bipolar, GanglionInput, GanglionSpiking, HalfRecursiveOplFilter, Opl, OplKind, RecursiveOplFilter,
+    Retina, RetinaOptions,
+};
+use convis::spiking::{
+    FitzHughNagumo, Gates, HodgkinHuxley, InputUnit, IntegrativeMotionSensor, Izhikevich,
+    LeakyIntegrateAndFireNeuron, MotionMode, Poisson, RefractoryLeakyIntegrateAndFireNeuron, Sign, Surrogate,
 };
 use convis::{Integration, Layer, Resolution, noise};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::errors::checked;
 use crate::layer::PyLayer;
+use crate::options::Options;
 use crate::state::{Noise, noise_id};
 
-pub type ResolutionPair = (f64, f64);
+const INTEGRATIONS: [(&str, Integration); 2] = [("exact", Integration::Exact), ("euler", Integration::Euler)];
+const UNITS: [(&str, InputUnit); 2] = [("per_step", InputUnit::PerStep), ("Hz", InputUnit::Hz)];
+const BLURS: [(&str, RecursiveKind); 2] =
+    [("deriche", RecursiveKind::Deriche), ("gaussian", RecursiveKind::Gaussian)];
+const GATES: [(&str, Gates); 2] = [("steady_state", Gates::SteadyState), ("zero", Gates::Zero)];
+const SIGNS: [(&str, Sign); 2] = [("plus", Sign::Plus), ("minus", Sign::Minus)];
+const MOTION_MODES: [(&str, MotionMode); 2] = [("linear", MotionMode::Linear), ("log", MotionMode::Log)];
+const OPL_FILTERS: [(&str, OplKind); 3] = [
+    ("HalfRecursiveOPLFilter", OplKind::HalfRecursive),
+    ("RecursiveOPLFilter", OplKind::Recursive(RecursiveKind::Deriche)),
+    ("RecursiveOPLFilter gaussian", OplKind::Recursive(RecursiveKind::Gaussian)),
+];
 
-pub fn built<L: Layer + 'static>(
-    (pixel_per_degree, steps_per_second): ResolutionPair,
+/// Build a layer.
+///
+/// Parameters
+/// ----------
+/// kind : str
+///     The name of its type.
+/// options : dict
+///     Its options by name, all of them.
+/// resolution : (float, float)
+///     Pixels per degree, steps per second.
+/// noise : (int, int, int), optional
+///     See `State.noise`; by default that of the next model since the seed was set.
+#[pyfunction]
+#[pyo3(signature = (kind, options, resolution, noise=None))]
+pub fn build(
+    kind: &str,
+    options: Bound<'_, PyDict>,
+    resolution: (f64, f64),
     noise: Option<Noise>,
-    build: impl FnOnce(Resolution) -> convis::Result<L>,
 ) -> PyResult<PyLayer> {
-    let resolution = checked(Resolution::new(pixel_per_degree, steps_per_second))?;
-    let layer = checked(build(resolution))?;
-    Ok(PyLayer::new(Arc::new(layer), noise.map_or_else(noise::next_model, noise_id)))
+    let resolution = checked(Resolution::new(resolution.0, resolution.1))?;
+    let options = Options::new(options);
+    let layer = layer(kind, &options, resolution)?;
+    options.done(kind)?;
+    Ok(PyLayer::new(layer, noise.map_or_else(noise::next_model, noise_id)))
 }
 
-fn integration_named(name: &str) -> PyResult<Integration> {
-    match name {
-        "exact" => Ok(Integration::Exact),
-        "euler" => Ok(Integration::Euler),
-        _ => {
-            Err(PyValueError::new_err(format!("integration: expected \"exact\" or \"euler\", got {name:?}")))
+fn layer(kind: &str, o: &Options<'_>, resolution: Resolution) -> PyResult<Arc<dyn Layer>> {
+    fn made<L: Layer + 'static>(layer: convis::Result<L>) -> PyResult<Arc<dyn Layer>> {
+        Ok(Arc::new(checked(layer)?))
+    }
+    let r = resolution;
+    match kind {
+        "Conv1d" => {
+            let ([inputs, outputs], size) = (channels(o)?, o.count("kernel_size")?);
+            made(Conv1d::new(inputs, outputs, size, convolution(o)?, r))
         }
+        "Conv2d" => {
+            let ([inputs, outputs], size) = (channels(o)?, o.counts("kernel_size")?);
+            made(Conv2d::new(inputs, outputs, size, convolution(o)?, r))
+        }
+        "Conv3d" => {
+            let ([inputs, outputs], size) = (channels(o)?, o.counts("kernel_size")?);
+            made(Conv3d::new(inputs, outputs, size, convolution(o)?, r))
+        }
+        "TimePadding" => made(Ok(TimePadding::new(o.count("length")?, history(o)?, r))),
+        "Delay" => made(Ok(Delay::new(o.count("delay")?, o.count("length")?, r))),
+        "VariableDelay" => made(Ok(VariableDelay::new(r))),
+        "Diff" => made(Ok(Diff::new(r))),
+        "Sum" => made(Sum::new(o.count("dim")?, r)),
+        "NLRectify" => made(Ok(NLRectify::new(r))),
+        "NLRectifyScale" => made(NLRectifyScale::new(o.number("scale")?, o.number("bias")?, r)),
+        "NLSquare" => made(NLSquare::new(o.number("scale")?, o.number("bias")?, r)),
+        "NLRectifySquare" => made(NLRectifySquare::new(o.number("scale")?, o.number("bias")?, r)),
+        "GaussianBlur" => made(GaussianBlur::new(o.number("sigma")?, r)),
+        "RecursiveBlur" => made(RecursiveBlur::new(o.number("sigma")?, o.choice("kind", &BLURS)?, r)),
+        "SpatialRecursiveFilter" => {
+            made(SpatialRecursiveFilter::new(o.number("density")?, o.choice("kind", &BLURS)?, r))
+        }
+        "TemporalLowPassFilterRecursive" => made(match o.maybe_count("n")? {
+            Some(n) => TemporalLowPassFilterRecursive::cascade(o.number("tau")?, n, r),
+            None => TemporalLowPassFilterRecursive::new(o.number("tau")?, r),
+        }),
+        "TemporalHighPassFilterRecursive" => {
+            made(TemporalHighPassFilterRecursive::new(o.number("tau")?, o.number("k")?, r))
+        }
+        "Poisson" => made(Ok(Poisson::new(o.choice("input", &UNITS)?, r))),
+        "LeakyIntegrateAndFireNeuron" => {
+            let (unit, surrogate) = (o.choice("input", &UNITS)?, surrogate(o)?);
+            made(
+                LeakyIntegrateAndFireNeuron::new(integration(o)?, unit, r)
+                    .and_then(|cells| cells.with_surrogate(surrogate)),
+            )
+        }
+        "RefractoryLeakyIntegrateAndFireNeuron" => {
+            let (unit, surrogate) = (o.choice("input", &UNITS)?, surrogate(o)?);
+            made(
+                RefractoryLeakyIntegrateAndFireNeuron::new(integration(o)?, unit, r)
+                    .and_then(|cells| cells.with_surrogate(surrogate)),
+            )
+        }
+        "Izhikevich" => {
+            let only_spikes = o.flag("output_only_spikes")?;
+            match o.any("preset")?.extract::<Option<String>>() {
+                Ok(Some(name)) => made(Izhikevich::preset(&name, only_spikes, r)),
+                Ok(None) => made(Ok(Izhikevich::new(only_spikes, r))),
+                Err(_) => Err(PyTypeError::new_err("preset: expected the name of a preset, or None")),
+            }
+        }
+        "FitzHughNagumo" => made(Ok(FitzHughNagumo::new(o.choice("sign", &SIGNS)?, r))),
+        "HodgkinHuxley" => made(Ok(HodgkinHuxley::new(o.choice("gates", &GATES)?, r))),
+        "IntegrativeMotionSensor" => {
+            made(IntegrativeMotionSensor::new(o.choice("mode", &MOTION_MODES)?, o.number("threshold")?, r))
+        }
+        "HalfRecursiveOPLFilter" => made(HalfRecursiveOplFilter::new(r)),
+        "RecursiveOPLFilter" => made(RecursiveOplFilter::new(o.choice("blur", &BLURS)?, r)),
+        "OPL" => made(Opl::with_filter(o.choice("opl_filter", &OPL_FILTERS)?, r)),
+        "Bipolar" => made(Ok(Bipolar::new(r))),
+        "GanglionInput" => made(GanglionInput::new(o.number("sign")?, r)),
+        "GanglionSpiking" => {
+            let surrogate = surrogate(o)?;
+            made(GanglionSpiking::new(integration(o)?, r).and_then(|cells| cells.with_surrogate(surrogate)))
+        }
+        "Retina" => {
+            let options = RetinaOptions {
+                opl: o.flag("opl")?,
+                bipolar: o.flag("bipolar")?,
+                gang: o.flag("gang")?,
+                spikes: o.flag("spikes")?,
+                integration: integration(o)?,
+                surrogate: surrogate(o)?,
+            };
+            made(Retina::new(options, r))
+        }
+        _ => Err(PyRuntimeError::new_err(format!("there is no layer {kind:?}"))),
     }
 }
 
-/// Build a retina of the stages asked for.
-#[pyfunction]
-#[pyo3(signature = (opl, bipolar, gang, spikes, integration, resolution, noise=None))]
-#[allow(clippy::fn_params_excessive_bools)] // four independent stages
-pub fn retina(
-    opl: bool,
-    bipolar: bool,
-    gang: bool,
-    spikes: bool,
-    integration: &str,
-    resolution: ResolutionPair,
-    noise: Option<Noise>,
-) -> PyResult<PyLayer> {
-    let options = RetinaOptions {
-        opl,
-        bipolar,
-        gang,
-        spikes,
-        integration: integration_named(integration)?,
-        ..RetinaOptions::default()
-    };
-    built(resolution, noise, |resolution| Retina::new(options, resolution))
+fn channels(o: &Options<'_>) -> PyResult<[usize; 2]> {
+    Ok([o.count("in_channels")?, o.count("out_channels")?])
 }
 
-/// Build an outer plexiform layer.
-#[pyfunction]
-#[pyo3(signature = (resolution, noise=None))]
-pub fn opl(resolution: ResolutionPair, noise: Option<Noise>) -> PyResult<PyLayer> {
-    built(resolution, noise, Opl::new)
-}
-
-/// Build the half-recursive filter of the outer plexiform layer.
-#[pyfunction]
-#[pyo3(signature = (resolution, noise=None))]
-pub fn half_recursive_opl_filter(resolution: ResolutionPair, noise: Option<Noise>) -> PyResult<PyLayer> {
-    built(resolution, noise, HalfRecursiveOplFilter::new)
-}
-
-/// Build bipolar cells.
-#[pyfunction]
-#[pyo3(signature = (resolution, noise=None))]
-pub fn bipolar(resolution: ResolutionPair, noise: Option<Noise>) -> PyResult<PyLayer> {
-    built(resolution, noise, |resolution| Ok(Bipolar::new(resolution)))
-}
-
-/// Build the input of ganglion cells of one sign.
-#[pyfunction]
-#[pyo3(signature = (sign, resolution, noise=None))]
-pub fn ganglion_input(sign: f64, resolution: ResolutionPair, noise: Option<Noise>) -> PyResult<PyLayer> {
-    built(resolution, noise, |resolution| GanglionInput::new(sign, resolution))
-}
-
-/// Build spiking ganglion cells.
-#[pyfunction]
-#[pyo3(signature = (integration, resolution, noise=None))]
-pub fn ganglion_spiking(
-    integration: &str,
-    resolution: ResolutionPair,
-    noise: Option<Noise>,
-) -> PyResult<PyLayer> {
-    let integration = integration_named(integration)?;
-    built(resolution, noise, |resolution| GanglionSpiking::new(integration, resolution))
-}
-
-/// Build a Gaussian blur.
-#[pyfunction]
-#[pyo3(signature = (sigma, resolution, noise=None))]
-pub fn gaussian_blur(sigma: f64, resolution: ResolutionPair, noise: Option<Noise>) -> PyResult<PyLayer> {
-    built(resolution, noise, |resolution| GaussianBlur::new(sigma, resolution))
-}
-
-/// Build an exponential low-pass, or a cascade of them where `n` is given.
-#[pyfunction]
-#[pyo3(signature = (tau, n, resolution, noise=None))]
-pub fn temporal_low_pass(
-    tau: f64,
-    n: Option<usize>,
-    resolution: ResolutionPair,
-    noise: Option<Noise>,
-) -> PyResult<PyLayer> {
-    built(resolution, noise, |resolution| match n {
-        Some(n) => TemporalLowPassFilterRecursive::cascade(tau, n, resolution),
-        None => TemporalLowPassFilterRecursive::new(tau, resolution),
+fn convolution(o: &Options<'_>) -> PyResult<ConvOptions> {
+    Ok(ConvOptions {
+        bias: o.flag("bias")?,
+        autopad: o.flag("autopad")?,
+        time_pad: o.flag("time_pad")?,
+        mode: history(o)?,
+        plan: o.choice("plan", &PlanChoice::ALL.map(|plan| (plan.name(), plan)))?,
+        ..ConvOptions::default()
     })
 }
 
-/// Build a signal minus its exponential low-pass.
-#[pyfunction]
-#[pyo3(signature = (tau, k, resolution, noise=None))]
-pub fn temporal_high_pass(
-    tau: f64,
-    k: f64,
-    resolution: ResolutionPair,
-    noise: Option<Noise>,
-) -> PyResult<PyLayer> {
-    built(resolution, noise, |resolution| TemporalHighPassFilterRecursive::new(tau, k, resolution))
+fn history(o: &Options<'_>) -> PyResult<History> {
+    o.choice("mode", &History::ALL.map(|mode| (mode.name(), mode)))
+}
+
+fn integration(o: &Options<'_>) -> PyResult<Integration> {
+    o.choice("integration", &INTEGRATIONS)
+}
+
+/// None, the slope of a fast sigmoid, or the width of a triangle.
+fn surrogate(o: &Options<'_>) -> PyResult<Surrogate> {
+    let value = o.any("surrogate")?;
+    if value.is_none() {
+        return Ok(Surrogate::None);
+    }
+    match value.extract::<(String, f64)>() {
+        Ok((name, slope)) if name == "fast_sigmoid" => Ok(Surrogate::FastSigmoid { slope }),
+        Ok((name, width)) if name == "triangle" => Ok(Surrogate::Triangle { width }),
+        _ => Err(PyTypeError::new_err(format!(
+            "surrogate: expected None, (\"fast_sigmoid\", slope) or (\"triangle\", width), got {}",
+            value.repr()?
+        ))),
+    }
 }

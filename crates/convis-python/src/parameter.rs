@@ -47,9 +47,12 @@ impl PyParameter {
         }
     }
 
-    fn fits(&self, value: &[f64]) -> Result<()> {
+    fn fits(&self, value: &[f64], shape: &[usize]) -> Result<()> {
         match &self.0 {
-            Kind::OfLayer(parameter) => parameter.check(value),
+            Kind::OfLayer(parameter) => parameter.check_value(value, shape),
+            Kind::Own(own) if own.shape != shape => {
+                Err(Error::argument("value", format!("shape {:?}", own.shape), format!("shape {shape:?}")))
+            }
             Kind::Own(_) if value.iter().all(|x| x.is_finite()) => Ok(()),
             Kind::Own(_) => Err(Error::argument("value", "finite numbers", "NaN or infinity")),
         }
@@ -75,7 +78,8 @@ impl PyParameter {
             requires_grad: AtomicBool::new(requires_grad),
             leaf: Leaf::default(),
         }));
-        checked(parameter.fits(&parameter.numbers().0))?;
+        let (numbers, shape) = parameter.numbers();
+        checked(parameter.fits(&numbers, &shape))?;
         Ok(parameter)
     }
 
@@ -128,13 +132,14 @@ impl PyParameter {
         Ok(array.into_pyarray(py))
     }
 
-    /// Refuse values that make no sense, without setting them.
+    /// Refuse values that make no sense or have another shape than it can take, without setting them.
     #[allow(clippy::needless_pass_by_value)] // the binding hands over what it converted
     fn check(&self, value: PyReadonlyArrayDyn<'_, f64>) -> PyResult<()> {
-        checked(self.fits(&value.as_array().iter().copied().collect::<Vec<_>>()))
+        let value = value.as_array();
+        checked(self.fits(&value.iter().copied().collect::<Vec<_>>(), value.shape()))
     }
 
-    /// Set its numbers; the array has its shape.
+    /// Set its numbers; the array has a shape that it can take.
     #[allow(clippy::needless_pass_by_value)] // the binding hands over what it converted
     fn set(&self, value: PyReadonlyArrayDyn<'_, f64>) -> PyResult<()> {
         let value = value.as_array();
@@ -142,17 +147,8 @@ impl PyParameter {
         match &self.0 {
             Kind::OfLayer(parameter) => checked(parameter.set_value(numbers, value.shape())),
             Kind::Own(own) => {
-                checked(self.fits(&numbers))?;
-                let mut now = own.value.write().unwrap_or_else(PoisonError::into_inner);
-                if now.len() != numbers.len() {
-                    let error = Error::argument(
-                        "value",
-                        format!("shape {:?}", own.shape),
-                        format!("shape {:?}", value.shape()),
-                    );
-                    return checked(Err(error));
-                }
-                *now = numbers;
+                checked(self.fits(&numbers, value.shape()))?;
+                *own.value.write().unwrap_or_else(PoisonError::into_inner) = numbers;
                 Ok(())
             }
         }

@@ -126,8 +126,27 @@ def test_probes_of_what_forward_calls(movie):
     assert np.array_equal(o.array("on"), o.array("retina.ganglion_spikes_ON"))
     assert o["smooth"].shape == (1, 1, 30, 6, 5)
     assert "forward" not in m.smooth.__dict__
+    assert "forward" not in m.retina.__dict__ and "_noting" not in m.retina.__dict__
+
+
+def test_probes_within_a_compiled_model(movie):
+    m = Two()
+    want = convis.retina.Retina(spikes=False).run(m.smooth.run(movie(30)), probe=["opl", "opl.opl_filter.center_G"])
+    m.clear_state()
+    o = m.run(movie(30), dt=7, probe=["retina.opl", "retina.opl.opl_filter.center_G", "smooth"])
+    assert o.keys() == ["on", "off", "retina.opl", "retina.opl.opl_filter.center_G", "smooth"]
+    assert np.array_equal(o.array("retina.opl"), want.array("opl"))
+    assert np.array_equal(o.array("retina.opl.opl_filter.center_G"), want.array("opl.opl_filter.center_G"))
+    louder = Louder()
+    o = louder.run(movie(30), dt=7, probe="before")
+    assert o["before"].shape == (1, 1, 30, 6, 5)
+
+    class Idle(Smooth):
+        def forward(self, x):
+            return self.space(x)
+
     with pytest.raises(ValueError, match="not called"):
-        m.run(movie(30), probe="retina.bipolar")
+        Idle().run(movie(30), probe="time")
 
 
 def test_mistakes_are_named(movie):

@@ -167,19 +167,7 @@ impl Parameter {
     /// stays.
     pub fn set_value(&self, value: Vec<f64>, shape: &[usize]) -> Result<()> {
         let mut now = self.0.value.write().unwrap_or_else(PoisonError::into_inner);
-        let (scalar, holds) = (now.0.len() == 1, shape.iter().product::<usize>() == value.len());
-        let (fits, expected) = match self.0.shape {
-            Shape::Fixed if scalar => (value.len() == 1, "one number (shape [1])".into()),
-            Shape::Fixed => (now.1 == shape, format!("{} numbers (shape {:?})", now.0.len(), now.1)),
-            Shape::AnyLengths => {
-                let fits = now.1.len() == shape.len() && !value.is_empty();
-                (fits, format!("an array of {} axes that is not empty", now.1.len()))
-            }
-        };
-        if !(fits && holds) {
-            return Err(Error::argument(self.name(), expected, format!("{} (shape {shape:?})", value.len())));
-        }
-        self.check(&value)?;
+        self.fits(&now.1, &value, shape)?;
         if self.0.shape == Shape::AnyLengths && now.1 != shape {
             now.1 = shape.to_vec();
             self.set_gradient(None);
@@ -188,10 +176,37 @@ impl Parameter {
         Ok(())
     }
 
-    /// Checks a value without setting it.
+    /// Checks numbers of a shape without setting them.
     ///
     /// # Errors
-    /// As [`Parameter::set`].
+    /// As [`Parameter::set_value`].
+    pub fn check_value(&self, value: &[f64], shape: &[usize]) -> Result<()> {
+        let now = self.0.value.read().unwrap_or_else(PoisonError::into_inner);
+        self.fits(&now.1, value, shape)
+    }
+
+    /// Checks whether numbers of a shape can follow those of the shape `now`.
+    fn fits(&self, now: &[usize], value: &[f64], shape: &[usize]) -> Result<()> {
+        let holds = shape.iter().product::<usize>() == value.len();
+        let numbers = now.iter().product::<usize>();
+        let (fits, expected) = match self.0.shape {
+            Shape::Fixed if numbers == 1 => (value.len() == 1, "one number (shape [1])".into()),
+            Shape::Fixed => (now == shape, format!("{numbers} numbers (shape {now:?})")),
+            Shape::AnyLengths => {
+                let fits = now.len() == shape.len() && !value.is_empty();
+                (fits, format!("an array of {} axes that is not empty", now.len()))
+            }
+        };
+        if !(fits && holds) {
+            return Err(Error::argument(self.name(), expected, format!("{} (shape {shape:?})", value.len())));
+        }
+        self.check(value)
+    }
+
+    /// Checks numbers without setting them, whatever their shape.
+    ///
+    /// # Errors
+    /// If one is not finite or outside the parameter's range.
     pub fn check(&self, value: &[f64]) -> Result<()> {
         value.iter().try_for_each(|&x| self.0.spec.range.check(self.name(), x))
     }

@@ -3,6 +3,7 @@
 =====================  ==========================================================================
 ``convis.retina``      the retina of Wohrer & Kornprobst (2009) and its stages
 ``convis.filters``     filters in space and time
+``convis.spiking``     neurons that fire
 ``convis.streams``     movies that come and go frame by frame: files, video, cameras, sockets
 ``convis.variables``   parameters, states, tensors
 ``convis.base``        layers, their outputs, and the runner
@@ -23,7 +24,7 @@ from __future__ import annotations
 
 import operator as _operator
 
-from . import _native, base, filters, retina, streams, variables
+from . import _native, base, filters, retina, spiking, streams, variables
 from ._gradients import no_grad
 from ._layer import Layer
 from ._native import Tensor
@@ -78,6 +79,7 @@ __all__ = [
     "plot_tensor",
     "retina",
     "seed",
+    "spiking",
     "streams",
     "variables",
 ]

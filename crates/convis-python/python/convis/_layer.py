@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _gradients
 from . import _native as compiled
-from ._movies import movie, whole
+from ._movies import movie
 from ._native import Tensor
 from ._native import nearest as nearest_name
 from ._output import Output
 from ._parameter import Parameter
 from ._picturing import Picturing
-from ._state import State
+from ._run import Plan, in_python, run
+from ._state import State, kept
 from ._text import html_table, short, table, unknown
 from ._trees import ModuleTree, ParameterList, ParameterTree, StateTree
 
@@ -72,6 +72,8 @@ class Layer(Picturing):
         Tensor or Output
             What ``forward`` returns. Gradients are recorded where parameters or the input require them.
         """
+        for name in self.__dict__.get("_states", ()):
+            self.__dict__[name] = kept(self.__dict__[name]) if isinstance(self.__dict__[name], Tensor) else self.__dict__[name]
         return self.forward(self._prepared(x))
 
     def _prepared(self, x: Any) -> Any:
@@ -85,6 +87,8 @@ class Layer(Picturing):
         max_t: int | None = None,
         probe: str | Iterable[str] = (),
         events: bool = False,
+        trials: int | None = None,
+        progress: bool = False,
     ) -> Output:
         """Run on a movie of any length, chunk by chunk, going on from the state.
 
@@ -93,8 +97,10 @@ class Layer(Picturing):
 
         Parameters
         ----------
-        x : array_like, Tensor or Output
-            Movie with axes (time, height, width) or (batch, channel, time, height, width).
+        x : array_like, Tensor, Output or Stream
+            Movie with axes (time, height, width) or (batch, channel, time, height, width): anything numpy can read,
+            tensors of other libraries, an ``xarray.DataArray``, whose coordinates are found again in
+            :meth:`convis.base.Output.to_xarray`; or a stream of frames, see :mod:`convis.streams`.
         dt : int, optional
             Frames per chunk; by default as many as suit the processor.
         max_t : int, optional
@@ -103,52 +109,29 @@ class Layer(Picturing):
             Paths of sub-layers, e.g. ``["opl", "bipolar"]``, whose outputs follow those of the model by name.
         events : bool
             Whether to record exact spike times, see :meth:`convis.base.Output.spikes`.
+        trials : int, optional
+            Show the movie so many times, each time from the same state and with noise of its own; the output has a
+            leading axis of trials.
+        progress : bool
+            Whether to show a bar.
 
         Returns
         -------
         Output
+
+        Examples
+        --------
+        >>> import convis, numpy as np
+        >>> retina = convis.retina.Retina()
+        >>> output = retina.run(np.ones((100, 4, 5)), dt=30, probe="bipolar", trials=3)
+        >>> output.ganglion_spikes_ON.shape, output.bipolar.shape
+        ((3, 1, 1, 100, 4, 5), (3, 1, 1, 100, 4, 5))
         """
-        frames = movie(x, self._double)
-        dt, max_t = self._lengths(dt, max_t)
-        stages = self._stages(probe)
-        if events:
-            raise ValueError("events: expected False for a layer written in Python; run its spiking sub-layer alone")
-        total = min(frames.shape[2], max_t or frames.shape[2])
-        chunk = dt or compiled.default_chunk(int(np.prod(frames.shape)) // frames.shape[2])
-        frames = np.asarray(frames)
-        parts: list[Output] = []
-        for first in range(0, total, chunk):
-            before = self.get_state()
-            seen: dict[str, Any] = {}
-            try:
-                with _gradients.no_grad(), _probed(self, stages, seen):
-                    output = as_output(self(frames[:, :, first : min(first + chunk, total)]))
-            except BaseException:
-                self.set_state(before)
-                raise
-            for path in stages:
-                if path not in seen:
-                    raise ValueError(f"probe: layer {path!r} was not called by forward")
-                for key, x in seen[path].items():
-                    key = path if key == "output" else f"{path}.{key}"
-                    output = Output([*output, x], [*output.keys(), key])
-            parts.append(output)
-        return joined(parts)
+        return run(self, x, dt, max_t, probe, events, trials, progress)
 
-    def _lengths(self, dt: Any, max_t: Any) -> tuple[int | None, int | None]:
-        return None if dt is None else whole("dt", dt), None if max_t is None else whole("max_t", max_t)
-
-    def _stages(self, probe: str | Iterable[str]) -> list[str]:
-        names = [name for name, _ in self.named_modules() if name]
-        if not isinstance(probe, Iterable):
-            raise TypeError(f"probe: expected names of layers, got {short(probe)}")
-        stages = [probe] if isinstance(probe, str) else list(probe)
-        for stage in stages:
-            if not isinstance(stage, str):
-                raise TypeError(f"probe: expected names of layers, got {short(stage)}")
-            if stage not in names:
-                raise ValueError("probe: " + unknown("layer", stage, names))
-        return stages
+    def _run(self, frames: Any, plan: Plan) -> Output:
+        """Run on a movie in memory."""
+        return in_python(self, frames, plan)
 
     # ------------------------------------------------------------------ attributes
     def __getattr__(self, name: str) -> Any:
@@ -381,16 +364,63 @@ class Layer(Picturing):
             if name not in self._inner():
                 yield from child._roots(f"{prefix}.{name}".lstrip("."))
 
+    def register_state(self, name: str, value: Any = None) -> None:
+        """Make an attribute part of the state: what `forward` keeps there is there at the next chunk.
+
+        It is saved and restored with the state and set back by :meth:`clear_state`. Gradients end at it.
+
+        Parameters
+        ----------
+        name : str
+            Name of the attribute.
+        value : optional
+            What it is at the start: None, a number, an array or a tensor.
+
+        Examples
+        --------
+        >>> import convis, numpy as np
+        >>> class Count(convis.Layer):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.register_state("frames_seen", 0)
+        ...
+        ...     def forward(self, x):
+        ...         self.frames_seen = self.frames_seen + x.shape[2]
+        ...         return x
+        >>> count = Count()
+        >>> _ = count.run(np.ones((50, 4, 5)), dt=20)
+        >>> count.frames_seen, count.get_state()["frames_seen"]
+        (50, array(50))
+        >>> count.clear_state()
+        >>> count.frames_seen
+        0
+        """
+        if not (isinstance(name, str) and name.isidentifier()) or name.startswith("_"):
+            raise ValueError(f"name: expected that of an attribute without an underscore in front, got {short(name)}")
+        if hasattr(type(self), name) or name in self.__dict__.get("_parts", {}):
+            raise ValueError(f"name: {name!r} is an attribute already; choose another name")
+        self.__dict__.setdefault("_states", {})[name] = kept(value)
+        self.__dict__[name] = kept(value)
+
+    def _registered(self) -> Iterator[tuple[str, Layer, str]]:
+        """The registered states below: path, layer, attribute."""
+        for path, layer in self.named_modules():
+            for name in layer.__dict__.get("_states", {}):
+                yield f"{path}.{name}".lstrip("."), layer, name
+
     def get_state(self) -> State:
         """What it remembers, to be given back by :meth:`set_state`, here or in an equal model."""
-        return State(type(self).__name__, {path: native.get_state() for path, native in self._roots()})
+        native = {path: native.get_state() for path, native in self._roots()}
+        own = {path: kept(layer.__dict__[name]) for path, layer, name in self._registered()}
+        return State(type(self).__name__, native, own)
 
     def set_state(self, state: State) -> None:
         """Go on from a state."""
         if not isinstance(state, State):
             raise TypeError(f"state: expected what get_state() returned, got {short(state)}")
         roots = dict(self._roots())
-        if state._kind != type(self).__name__ or set(state._native) != set(roots):
+        own = {path: (layer, name) for path, layer, name in self._registered()}
+        if state._kind != type(self).__name__ or set(state._native) != set(roots) or set(state._own) != set(own):
             kind = type(self).__name__
             raise ValueError(f"state: expected that of a {kind} like this one, got that of a {state._kind}")
         for path, native in roots.items():
@@ -401,11 +431,15 @@ class Layer(Picturing):
                     raise ValueError(f"state: expected that of a {kind} like this one, which has no {name!r}")
         for path, native in roots.items():
             native.set_state(state._native[path])
+        for path, (layer, name) in own.items():
+            layer.__dict__[name] = kept(state._own[path])
 
     def clear_state(self) -> None:
         """Forget everything; the next frame is the first one of a new trial, with noise of its own."""
         for _, native in self._roots():
             native.clear_state()
+        for _, layer, name in self._registered():
+            layer.__dict__[name] = kept(layer.__dict__["_states"][name])
 
     # ------------------------------------------------------------------ stacks
     def _stack(self, what: str) -> list[Any]:
@@ -510,48 +544,3 @@ class Layer(Picturing):
 
     def _repr_html_(self) -> str:
         return html_table(type(self).__name__, ("parameter", "value", "unit", "meaning"), self._rows())
-
-
-class _probed:
-    """While it lasts, the outputs of some layers below a model are noted when the model calls them."""
-
-    def __init__(self, model: Layer, paths: list[str], seen: dict[str, Any]) -> None:
-        self._layers = [(path, model._at(path)) for path in paths]
-        self._seen = seen
-
-    def __enter__(self) -> None:
-        for path, layer in self._layers:
-            layer.__dict__["forward"] = self._noting(path, layer.forward)
-
-    def __exit__(self, *error: object) -> None:
-        for _, layer in self._layers:
-            layer.__dict__.pop("forward", None)
-
-    def _noting(self, path: str, forward: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def noting(x: Any) -> Any:
-            output = forward(x)
-            self._seen[path] = as_output(output)
-            return output
-
-        return noting
-
-
-def as_output(result: Any) -> Output:
-    """What a forward returned, as an Output."""
-    if isinstance(result, Output):
-        return result
-    if isinstance(result, Mapping):
-        return Output(list(result.values()), [str(key) for key in result])
-    if isinstance(result, (tuple, list)):
-        return Output(result)
-    if result is None:
-        raise TypeError("forward: expected a tensor, an Output or several tensors, got None; does it end in return?")
-    return Output([result])
-
-
-def joined(parts: list[Output]) -> Output:
-    """The outputs of successive chunks as one."""
-    if len(parts) == 1:
-        return parts[0]
-    keys = parts[0].keys()
-    return Output([np.concatenate([part.array(key) for part in parts], axis=2) for key in keys], keys)

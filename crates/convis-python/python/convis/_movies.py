@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._native import Tensor
-from ._output import Output
+from ._output import AXES, Output
 from ._parameter import Parameter
 from ._text import short
 
@@ -23,6 +23,8 @@ def movie(x: Any, double: bool) -> Any:
     """
     if isinstance(x, Output):
         x = x[0]
+        if x.ndim == 6:
+            raise ValueError(f"input: expected {_AXES}, got trials of shape {x.shape}; take one, e.g. output.array(0)[0]")
     elif isinstance(x, Parameter):
         x = x._native.tensor(double)
     if isinstance(x, Tensor):
@@ -62,8 +64,41 @@ def movie(x: Any, double: bool) -> Any:
     return array[None, None] if array.ndim == 3 else array
 
 
+def is_stream(x: Any) -> bool:
+    """Whether `x` gives frames by and by, see `convis.streams`."""
+    return callable(getattr(x, "get", None)) and hasattr(x, "size") and not hasattr(x, "__array__")
+
+
+def size_of(stream: Any) -> tuple[int, int]:
+    """Rows and columns of the frames of a stream."""
+    try:
+        height, width = stream.size
+    except (TypeError, ValueError):
+        raise TypeError(f"input: expected a stream of size (height, width), got size {short(stream.size)}") from None
+    return whole("height", height), whole("width", width)
+
+
+def labels(x: Any) -> dict[str, Any]:
+    """Coordinates of a labelled array by the axis they belong to."""
+    if not _is_labelled(x):
+        return {}
+    names = dict(zip(_names(x), x.dims, strict=True))
+    return {ours: x.coords[theirs] for ours, theirs in names.items() if theirs in x.coords}
+
+
+def _is_labelled(x: Any) -> bool:
+    return hasattr(x, "dims") and hasattr(x, "coords") and hasattr(x, "transpose")
+
+
+def _names(x: Any) -> tuple[str, ...]:
+    """Our names of the axes of a labelled array."""
+    return AXES[-3:] if len(x.dims) == 3 else AXES
+
+
 def _array(x: Any) -> np.ndarray[Any, Any]:
     try:
+        if _is_labelled(x) and len(x.dims) in (3, 5) and set(x.dims) == set(_names(x)):
+            x = x.transpose(*_names(x))
         if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
             return np.from_dlpack(x)
         return np.asarray(x)

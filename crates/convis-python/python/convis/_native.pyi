@@ -1,7 +1,7 @@
 """The compiled part of convis. Use the package ``convis``; this module may change at any time."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -15,31 +15,20 @@ __all__ = [
     "State",
     "Tensor",
     "__version__",
-    "bipolar",
+    "build",
     "config",
-    "conv1d",
-    "conv2d",
-    "conv3d",
     "convolution_mode",
     "convolution_plan",
     "convolution_set_mode",
     "convolution_set_weight",
     "default_chunk",
-    "ganglion_input",
-    "ganglion_spiking",
-    "gaussian_blur",
-    "half_recursive_opl_filter",
+    "izhikevich_presets",
     "nearest",
-    "opl",
-    "retina",
     "seed",
-    "temporal_high_pass",
-    "temporal_low_pass",
 ]
 
 __version__: str
 
-_ConvOptions = tuple[bool, bool, bool, str, str]
 _Resolution = tuple[float, float]
 _Noise = tuple[int, int, int]
 _Sizes = tuple[int, int, int, int]
@@ -135,7 +124,13 @@ class Layer:
     def stages(self) -> list[str]: ...
     def call(self, input: Any, tracked: bool) -> _Movies: ...
     def run(
-        self, input: Any, chunk: int | None, max_frames: int | None, stages: list[str], spikes: bool
+        self,
+        input: Any,
+        chunk: int | None,
+        max_frames: int | None,
+        stages: list[str],
+        spikes: bool,
+        tick: Callable[[int], None] | None,
     ) -> tuple[_Movies, _Movies, dict[str, _Events]]: ...
     def get_state(self) -> State: ...
     def set_state(self, state: State) -> None: ...
@@ -162,43 +157,8 @@ class GifWriter:
     def finish(self) -> None: ...
     def discard(self) -> None: ...
 
-def retina(
-    opl: bool,
-    bipolar: bool,
-    gang: bool,
-    spikes: bool,
-    integration: str,
-    resolution: _Resolution,
-    noise: _Noise | None = None,
-) -> Layer: ...
-def opl(resolution: _Resolution, noise: _Noise | None = None) -> Layer: ...
-def half_recursive_opl_filter(resolution: _Resolution, noise: _Noise | None = None) -> Layer: ...
-def bipolar(resolution: _Resolution, noise: _Noise | None = None) -> Layer: ...
-def ganglion_input(sign: float, resolution: _Resolution, noise: _Noise | None = None) -> Layer: ...
-def ganglion_spiking(integration: str, resolution: _Resolution, noise: _Noise | None = None) -> Layer: ...
-def gaussian_blur(sigma: float, resolution: _Resolution, noise: _Noise | None = None) -> Layer: ...
-def temporal_low_pass(tau: float, n: int | None, resolution: _Resolution, noise: _Noise | None = None) -> Layer: ...
-def temporal_high_pass(tau: float, k: float, resolution: _Resolution, noise: _Noise | None = None) -> Layer: ...
-def conv1d(
-    channels: tuple[int, int],
-    kernel_size: tuple[int, ...],
-    how: _ConvOptions,
-    resolution: _Resolution,
-    noise: _Noise | None = None,
-) -> Layer: ...
-def conv2d(
-    channels: tuple[int, int],
-    kernel_size: tuple[int, ...],
-    how: _ConvOptions,
-    resolution: _Resolution,
-    noise: _Noise | None = None,
-) -> Layer: ...
-def conv3d(
-    channels: tuple[int, int],
-    kernel_size: tuple[int, ...],
-    how: _ConvOptions,
-    resolution: _Resolution,
-    noise: _Noise | None = None,
+def build(
+    kind: str, options: dict[str, Any], resolution: _Resolution, noise: _Noise | None = None
 ) -> Layer: ...
 def convolution_mode(layer: Layer) -> str: ...
 def convolution_plan(layer: Layer, shape: Sequence[int]) -> str: ...
@@ -207,6 +167,7 @@ def convolution_set_weight(
     layer: Layer, kernel: NDArray[np.float64], normalize: bool, preserve_channels: bool, flip: bool
 ) -> None: ...
 def seed(seed: int) -> None: ...
+def izhikevich_presets() -> list[tuple[str, list[float]]]: ...
 def nearest(name: str, existing: list[str]) -> str | None: ...
 def default_chunk(numbers_per_frame: int) -> int: ...
 def config() -> dict[str, str]: ...

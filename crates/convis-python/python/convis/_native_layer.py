@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copyreg
-from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeVar
 
 from . import _gradients
@@ -14,6 +13,7 @@ from ._native import Tensor
 from ._output import Output
 from ._parameter import Parameter
 from ._resolution import Resolution, pair
+from ._run import Plan
 
 _classes: dict[str, type[NativeLayer]] = {}
 
@@ -22,7 +22,8 @@ Class = TypeVar("Class", bound="type[NativeLayer]")
 
 def native_layer(cls: Class) -> Class:
     """Registers the Python class of a layer of the library; they have the same name."""
-    _classes[cls.__name__] = cls
+    cls._kind = cls.__name__
+    _classes[cls._kind] = cls
     return cls
 
 
@@ -30,17 +31,19 @@ class NativeLayer(Layer):
     """A layer of the compiled library, alone or as part of another one."""
 
     _native: compiled.Layer
+    #: The name of the type in the library.
+    _kind: ClassVar[str]
     #: The model it is part of, and its path there; None for a model of its own.
     _place: tuple[NativeLayer, str] | None = None
     #: Names of the outputs that hold spikes, with the paths of the layers that fire them.
     _spiking: ClassVar[dict[str, str]] = {}
 
     # ------------------------------------------------------------------ building
-    def _build(self, make: Callable[..., compiled.Layer], *arguments: Any, resolution: Resolution | None) -> None:
-        """Build the compiled layer by a function of `_native`."""
+    def _build(self, resolution: Resolution | None, **options: Any) -> None:
+        """Build the compiled layer of this type with these options."""
         super().__init__()
-        self.__dict__["_made_by"] = (make, (*arguments, pair(resolution)))
-        self._bind(make(*arguments, pair(resolution)))
+        self.__dict__["_made_by"] = (options, pair(resolution))
+        self._bind(compiled.build(self._kind, options, pair(resolution)))
         if not _gradients.by_default():
             self.requires_grad_(False)
 
@@ -77,37 +80,42 @@ class NativeLayer(Layer):
 
     def forward(self, x: Any) -> Any:
         """Compute the output for a chunk of frames."""
-        movies = self._native.call(movie(x, self._double), _gradients.recorded())
+        noting = self.__dict__.get("_noting")
+        if noting is not None:
+            return noting(x)
+        return self._result(self._native.call(movie(x, self._double), _gradients.recorded()))
+
+    def _result(self, movies: list[tuple[str, Tensor]]) -> Any:
         if len(movies) == 1 and not movies[0][0]:
             return movies[0][1]
         return self._output(movies)
 
-    def run(
-        self,
-        x: Any,
-        dt: int | None = None,
-        max_t: int | None = None,
-        probe: str | Iterable[str] = (),
-        events: bool = False,
-    ) -> Output:
-        if type(self).forward is not NativeLayer.forward:
-            return super().run(x, dt, max_t, probe, events)
-        frames = movie(x, self._double)
-        dt, max_t = self._lengths(dt, max_t)
-        stages = self._stages(probe)
+    def _run(self, frames: Any, plan: Plan) -> Output:
+        if type(self).forward is not NativeLayer.forward or "forward" in self.__dict__:
+            return super()._run(frames, plan)
         first = self._native.frames
-        movies, probed, spikes = self._native.run(frames, dt, max_t, stages, bool(events))
+        movies, probed, spikes = self._native.run(frames, plan.dt, plan.max_t, plan.stages, plan.events, plan.tick)
         output = self._output([*movies, *probed])
         output._first_frame = first
-        if events:
+        if plan.events:
             output._events = {key: spikes[path] for key, path in self._spiking.items() if path in spikes}
         return output
 
-    run.__doc__ = Layer.run.__doc__
+    def _call_probed(self, x: Any, stages: list[str]) -> tuple[Any, dict[str, Output]]:
+        """Compute the output for a chunk of frames, and those of some parts."""
+        frames = movie(x, self._double)
+        outputs, probed, _ = self._native.run(frames, int(frames.shape[2]), None, stages, False, None)
+        of: dict[str, list[tuple[str, Tensor]]] = {stage: [] for stage in stages}
+        for name, movie_of_part in probed:
+            stage = max((s for s in stages if name == s or name.startswith(f"{s}.")), key=len)
+            of[stage].append((name[len(stage) + 1 :], movie_of_part))
+        parts = {stage: self._output(movies) for stage, movies in of.items()}
+        return self._result(outputs), parts
 
     def _output(self, movies: list[tuple[str, Tensor]]) -> Output:
         output = Output([x for _, x in movies], [name or "output" for name, _ in movies])
         output._resolution = self.resolution
+        output._spiking = frozenset(self._spiking)
         return output
 
     def _compute_in(self, double: bool) -> Layer:
@@ -128,21 +136,37 @@ class NativeLayer(Layer):
             "attributes": {name: value for name, value in self.__dict__.items() if name not in derived},
             "own": {name: part for name, part in self._parts.items() if name not in inner},
             "parameters": [(path, p.data, p.requires_grad) for path, p in self._inner_parameters()],
+            "settings": [(path, name, value) for path, layer in self._bound() for name, value in layer._settings()],
             "state": self._native.get_state(),
         }
 
     def __setstate__(self, saved: dict[str, Any]) -> None:
         self.__dict__.update(saved["attributes"])
-        make, arguments = self.__dict__["_made_by"]
-        self._bind(make(*arguments, saved["state"].noise))
+        options, resolution = self.__dict__["_made_by"]
+        self._bind(compiled.build(self._kind, options, resolution, saved["state"].noise))
         self._native.set_state(saved["state"])
         for path, value, requires_grad in saved["parameters"]:
             parameter: Parameter = self._at(path)
             parameter.set(value)
             parameter.requires_grad = requires_grad
+        for path, name, value in saved["settings"]:
+            setattr(self._at(path) if path else self, name, value)
         for child in self.modules():
             child.__dict__["_double"] = self._double
         self._parts.update(saved["own"])
+
+    def _settings(self) -> list[tuple[str, Any]]:
+        """What can be changed besides parameters: names and values."""
+        return []
+
+    def _bound(self) -> list[tuple[str, NativeLayer]]:
+        """Itself and the compiled layers that are part of it, with their paths."""
+        inner = self._inner()
+        return [
+            (path, layer)
+            for path, layer in self.named_modules()
+            if isinstance(layer, NativeLayer) and (not path or path.split(".")[0] in inner)
+        ]
 
     def _inner_parameters(self) -> list[tuple[str, Parameter]]:
         inner = self._inner()

@@ -10,10 +10,14 @@ from numpy.typing import NDArray
 
 from ._native import Tensor
 from ._resolution import Resolution
-from ._text import html_table, table, unknown
+from ._svg import curve
+from ._text import Markup, html_table, table, unknown
 
-_SPIKE = np.dtype([("population", "i4"), ("unit", "i8"), ("y", "i4"), ("x", "i4"), ("time_s", "f8")])
+AXES = ("batch", "channel", "time", "height", "width")
 
+_FIELDS = [("population", "i4"), ("unit", "i8"), ("y", "i4"), ("x", "i4"), ("time_s", "f8")]
+
+#: Of a spiking layer: step, time since the beginning of the step, plane, pixel.
 Events = Mapping[str, tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]]
 
 
@@ -50,9 +54,11 @@ class Output:
             raise ValueError(f"keys: expected {len(movies)} different names, got {list(keys)}")
         self._movies = [x if isinstance(x, Tensor) else Tensor(x) for x in movies]
         self._keys = list(keys)
-        self._events: Events = {}
+        self._events: Events | list[Events] = {}
+        self._spiking: frozenset[str] = frozenset()
         self._first_frame = 0
         self._resolution = Resolution()
+        self._labels: dict[str, Any] = {}
 
     def keys(self) -> list[str]:
         """The names of the movies."""
@@ -70,7 +76,7 @@ class Output:
         """The mean of a movie over axes, or over all its numbers."""
         return self.array(which).mean(axis=axis)
 
-    def spikes(self, which: int | str | None = None) -> NDArray[Any]:
+    def spikes(self, which: int | str | None = None, as_frame: bool = False) -> Any:
         """The spikes as a table of events, by time.
 
         Times count from the moment the model's state was cleared. They are exact if the run was told to record
@@ -80,12 +86,15 @@ class Output:
         ----------
         which : int or str, optional
             A single population; all of them by default.
+        as_frame : bool
+            Whether to return a ``pandas.DataFrame``.
 
         Returns
         -------
-        numpy.ndarray
+        numpy.ndarray or pandas.DataFrame
             Structured array with fields ``population`` (number of the movie), ``unit`` (number of the cell: ``y *
-            width + x``, counted on through channels and batches), ``y``, ``x`` (pixel) and ``time_s``.
+            width + x``, counted on through channels and batches), ``y``, ``x`` (pixel) and ``time_s``; after a run of
+            several trials also ``trial``, first.
 
         Examples
         --------
@@ -98,11 +107,25 @@ class Output:
         True
         """
         populations = range(len(self)) if which is None else [self._number(which)]
-        parts = [self._spikes_of(i) for i in populations if self._movies[i].dtype == np.uint8]
-        if not parts:
+        spiking = [i for i in populations if self._movies[i].dtype == np.uint8 or self._keys[i] in self._spiking]
+        if not spiking:
             raise ValueError(f"spikes: expected a model with spiking cells; its output is {', '.join(self._keys)}")
+        trials = self._movies[spiking[0]].ndim == 6
+        if trials:
+            every = self._events if isinstance(self._events, list) else [{}] * len(self._movies[spiking[0]])
+            parts = [self._spikes_of(i, self.array(i)[k], events, k) for i in spiking for k, events in enumerate(every)]
+        else:
+            parts = [self._spikes_of(i, self.array(i), self._events, None) for i in spiking]  # type: ignore[arg-type]
         spikes = np.concatenate(parts)
-        return spikes[np.lexsort((spikes["unit"], spikes["population"], spikes["time_s"]))]
+        keys = [spikes["unit"], spikes["population"], spikes["time_s"], *([spikes["trial"]] if trials else [])]
+        spikes = spikes[np.lexsort(keys)]
+        if not as_frame:
+            return spikes
+        try:
+            import pandas
+        except ImportError:
+            raise ImportError("as_frame=True needs pandas: pip install pandas") from None
+        return pandas.DataFrame({name: spikes[name] for name in spikes.dtype.names})
 
     def plot(self, **options: Any) -> Any:
         """Draw every movie: its course in time and its mean image; see :func:`convis.plot`.
@@ -120,24 +143,78 @@ class Output:
 
         return plot_output(self, **options)
 
-    def _spikes_of(self, i: int) -> NDArray[Any]:
-        movie = self.array(i)
+    def _spikes_of(self, i: int, movie: NDArray[Any], recorded: Events, trial: int | None) -> NDArray[Any]:
         height, width = movie.shape[3:]
-        events = self._events.get(self._keys[i])
+        events = recorded.get(self._keys[i])
         if events is not None:
             steps, offsets = (part.astype(np.float64) for part in events[:2])
             planes, pixels = (part.astype(np.int64) for part in events[2:])
         else:
             b, c, t, y, x = np.nonzero(movie)
-            again = np.repeat(np.arange(len(t)), movie[b, c, t, y, x])
+            again = np.repeat(np.arange(len(t)), movie[b, c, t, y, x].astype(np.int64))
             steps, offsets = (t[again] + self._first_frame).astype(np.float64), np.zeros(len(again))
             planes, pixels = (b * movie.shape[1] + c)[again], (y * width + x)[again]
-        spikes = np.empty(len(steps), _SPIKE)
+        fields = _FIELDS if trial is None else [("trial", "i4"), *_FIELDS]
+        spikes = np.empty(len(steps), np.dtype(fields))
+        if trial is not None:
+            spikes["trial"] = trial
         spikes["population"] = i
         spikes["unit"] = planes * (height * width) + pixels
         spikes["y"], spikes["x"] = np.divmod(pixels, width)
         spikes["time_s"] = steps / self._resolution.steps_per_second + offsets
         return spikes
+
+    def to_xarray(self, which: int | str | None = None) -> Any:
+        """As labelled arrays: time in seconds since the state was cleared, height and width in degrees.
+
+        Degrees count from the middle of the picture, downwards and to the right. Where the input was an
+        ``xarray.DataArray``, its coordinates are kept on every axis that is as long as it was.
+
+        Parameters
+        ----------
+        which : int or str, optional
+            A single movie; all of them by default.
+
+        Returns
+        -------
+        xarray.DataArray or xarray.Dataset
+            One movie, or a dataset of all by name.
+
+        Examples
+        --------
+        >>> import convis, numpy as np, pytest
+        >>> xarray = pytest.importorskip("xarray")
+        >>> o = convis.retina.Retina().run(np.ones((30, 4, 5))).to_xarray()
+        >>> o.ganglion_spikes_ON.sel(time=0.01, method="nearest").shape
+        (1, 1, 4, 5)
+        >>> [float(x) for x in o.width]
+        [-0.2, -0.1, 0.0, 0.1, 0.2]
+        """
+        try:
+            import xarray
+        except ImportError:
+            raise ImportError("to_xarray needs xarray: pip install xarray") from None
+        if which is None:
+            return xarray.Dataset({key: self.to_xarray(key) for key in self._keys})
+        array = self.array(which)
+        dims = AXES if array.ndim == 5 else ("trial", *AXES)
+        coords = {}
+        for dim, n in zip(dims, array.shape, strict=True):
+            given = self._labels.get(dim)
+            coords[dim] = given.values if given is not None and given.size == n else self._coordinate(dim, n)
+        name = self._keys[self._number(which)]
+        result = xarray.DataArray(array, dims=dims, coords=coords, name=name)
+        for dim, unit in (("time", "s"), ("height", "deg"), ("width", "deg")):
+            given = self._labels.get(dim)
+            result[dim].attrs.update({"units": unit} if given is None else given.attrs)
+        return result
+
+    def _coordinate(self, dim: str, n: int) -> NDArray[Any]:
+        if dim == "time":
+            return (self._first_frame + np.arange(n)) / self._resolution.steps_per_second
+        if dim in ("height", "width"):
+            return (np.arange(n) - (n - 1) / 2) / self._resolution.pixel_per_degree
+        return np.arange(n)
 
     def _number(self, which: int | str) -> int:
         if isinstance(which, str):
@@ -175,6 +252,24 @@ class Output:
     def __contains__(self, key: object) -> bool:
         return key in self._keys
 
+    def _of(self, movies: list[NDArray[Any]], parts: list[Output]) -> Output:
+        """Other movies of the same names, with the events of all parts."""
+        output = Output(movies, self._keys)
+        output.__dict__.update({key: value for key, value in self.__dict__.items() if key not in ("_movies", "_keys")})
+        output._events = {
+            key: tuple(np.concatenate([part._events[key][i] for part in parts]) for i in range(4))  # type: ignore[misc]
+            for key in self._events
+        }
+        return output
+
+    def _with(self, name: str, more: Output) -> Output:
+        """This output followed by the movies of another one, below a name."""
+        output = Output(
+            [*self, *more], [*self._keys, *(name if key == "output" else f"{name}.{key}" for key in more.keys())]
+        )
+        output.__dict__.update({key: value for key, value in self.__dict__.items() if key not in ("_movies", "_keys")})
+        return output
+
     def _rows(self) -> list[tuple[str, str, str, str]]:
         return [(str(i), key, str(x.shape), str(x.dtype)) for i, (key, x) in enumerate(self.items())]
 
@@ -182,5 +277,43 @@ class Output:
         return "Output\n" + table(self._rows(), "  ")
 
     def _repr_html_(self) -> str:
-        header = ("number", "name", "shape (batch, channel, time, height, width)", "type")
-        return html_table("Output", header, self._rows())
+        rows = []
+        for row, x in zip(self._rows(), self, strict=True):
+            array = x.numpy()
+            numbers = array if array.size < 1 << 22 else array[..., :: 1 + array.shape[-3] // 500, :, :]
+            values = f"{numbers.min():.4g} … {numbers.max():.4g}, mean {numbers.mean():.4g}" if array.size else ""
+            mean = numbers.mean(axis=tuple(i for i in range(array.ndim) if i != array.ndim - 3)) if array.ndim > 3 else []
+            rows.append((*row, values, Markup(curve(mean))))
+        header = ("number", "name", "shape (batch, channel, time, height, width)", "type", "values", "mean over time")
+        return html_table("Output", header, rows)
+
+
+def as_output(result: Any) -> Output:
+    """What a forward returned, as an Output."""
+    if isinstance(result, Output):
+        return result
+    if isinstance(result, Mapping):
+        return Output(list(result.values()), [str(key) for key in result])
+    if isinstance(result, (tuple, list)):
+        return Output(result)
+    if result is None:
+        raise TypeError("forward: expected a tensor, an Output or several tensors, got None; does it end in return?")
+    return Output([result])
+
+
+def joined(parts: list[Output]) -> Output:
+    """The outputs of successive chunks as one."""
+    if not parts:
+        raise ValueError("input: expected at least one frame, but the stream gave none")
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    return first._of([np.concatenate([part.array(key) for part in parts], axis=-3) for key in first.keys()], parts)
+
+
+def stacked(trials: list[Output]) -> Output:
+    """The outputs of several presentations as one with a leading axis of trials."""
+    first = trials[0]
+    output = first._of([np.stack([trial.array(key) for trial in trials]) for key in first.keys()], [first])
+    output._events = [trial._events for trial in trials]  # type: ignore[misc]
+    return output

@@ -98,14 +98,15 @@ class Parameter:
         Parameters
         ----------
         value : array_like
-            A number, or an array of the parameter's shape. If it makes no sense, the old value stays.
+            A number, or an array of the parameter's shape; that of a kernel may have other lengths, not another number
+            of axes. If it makes no sense, the old value stays.
         """
         self._native.set(self._checked(value))
 
     def _checked(self, value: Any) -> NDArray[np.float64]:
         """The value as an array of the parameter's shape, or a clear error."""
         numbers, shape = self._numbers(value), self.shape
-        if numbers.shape != shape:
+        if numbers.shape != shape and numbers.ndim != len(shape):
             if not (numbers.size == 1 == int(np.prod(shape)) or numbers.squeeze().shape == shape):
                 expected = "one number" if shape == (1,) else f"an array of shape {shape}"
                 raise ValueError(f"{self._name or 'value'}: expected {expected}, got shape {numbers.shape}")

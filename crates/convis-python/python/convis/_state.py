@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from . import _native
@@ -32,25 +35,39 @@ class State(Mapping[str, NDArray[Any]]):
     (1, 1, 1, 4, 5)
     """
 
-    def __init__(self, kind: str, native: Mapping[str, _native.State]) -> None:
+    def __init__(
+        self, kind: str, native: Mapping[str, _native.State], own: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         self._kind = kind
         self._native = dict(native)
+        #: What layers written in Python remember, by path.
+        self._own = dict(own)
 
-    def _tensors(self) -> dict[str, _native.Tensor]:
-        return {
-            f"{path}.{name}".lstrip("."): tensor
+    def _of_trial(self, k: int) -> State:
+        """The same memory with the noise of the k-th trial from here."""
+        native = {}
+        for path, state in self._native.items():
+            seed, model, trial = state.noise
+            native[path] = _native.State(state.arrays(), (seed, model, trial + k), state.frames, state.sizes)
+        return State(self._kind, native, self._own)
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        arrays = {
+            f"{path}.{name}".lstrip("."): tensor.numpy()
             for path, state in self._native.items()
             for name, tensor in state.arrays().items()
         }
+        arrays.update((path, np.asarray(value)) for path, value in self._own.items() if value is not None)
+        return arrays
 
     def __getitem__(self, path: str) -> NDArray[Any]:
-        return self._tensors()[path].numpy()
+        return self._arrays()[path]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._tensors())
+        return iter(self._arrays())
 
     def __len__(self) -> int:
-        return len(self._tensors())
+        return len(self._arrays())
 
     @property
     def frames(self) -> int:
@@ -60,12 +77,12 @@ class State(Mapping[str, NDArray[Any]]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, State):
             return NotImplemented
-        return self._kind == other._kind and self._native == other._native
+        return self._kind == other._kind and self._native == other._native and _same(self._own, other._own)
 
     __hash__ = None  # type: ignore[assignment]  # as of any mapping
 
     def _rows(self) -> list[tuple[str, str, str]]:
-        return [(path, str(x.shape), str(x.dtype)) for path, x in self._tensors().items()]
+        return [(path, str(x.shape), str(x.dtype)) for path, x in self._arrays().items()]
 
     def __repr__(self) -> str:
         return f"State of {self._kind} after {self.frames} frames\n" + table(self._rows(), "  ")
@@ -73,3 +90,14 @@ class State(Mapping[str, NDArray[Any]]):
     def _repr_html_(self) -> str:
         title = f"State of {self._kind} after {self.frames} frames"
         return html_table(title, ("array", "shape", "type"), self._rows())
+
+
+def kept(value: Any) -> Any:
+    """A value as a state keeps it: its own copy, without history."""
+    return value.detach() if isinstance(value, _native.Tensor) else copy.deepcopy(value)
+
+
+def _same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    if a.keys() != b.keys():
+        return False
+    return all((x is None) == (b[path] is None) and np.array_equal(x, b[path]) for path, x in a.items())

@@ -17,12 +17,18 @@ def table(rows: Sequence[Sequence[str]], indent: str = "") -> str:
     return "\n".join((indent + line).rstrip() for line in lines)
 
 
+class Markup(str):
+    """Text that is HTML already."""
+
+
+def _cell(tag: str, text: str) -> str:
+    return f"<{tag} style='text-align:left'>{text if isinstance(text, Markup) else escape(text)}</{tag}>"
+
+
 def html_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Rows as an HTML table."""
-    head = "".join(f"<th style='text-align:left'>{escape(cell)}</th>" for cell in header)
-    body = "".join(
-        "<tr>" + "".join(f"<td style='text-align:left'>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
+    head = "".join(_cell("th", cell) for cell in header)
+    body = "".join("<tr>" + "".join(_cell("td", cell) for cell in row) + "</tr>" for row in rows)
     return f"<div><b>{escape(title)}</b><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
 

@@ -1,18 +1,29 @@
 """Filters in space and time, each with its parameters in physical units.
 
-======================================  ==========================================================
-:class:`Conv3d`                         convolves in time and space
-:class:`Conv2d`                         convolves every frame by itself
-:class:`Conv1d`                         convolves every pixel along time
-:class:`GaussianBlur`                   blurs every frame
-:class:`TemporalLowPassFilterRecursive`  exponential low-pass in time, alone or in cascade
-:class:`TemporalHighPassFilterRecursive` the signal minus a weighted low-pass of it
-======================================  ==========================================================
+A filter takes a movie ``[batch, channel, time, height, width]`` (or ``[time, height, width]``) and returns one; what it
+remembers from chunk to chunk is its state. ``resolution`` says how many pixels make a degree and how many steps a
+second.
+
+========================================  ========================================================
+:class:`Conv3d`                           convolves in time and space
+:class:`Conv2d`                           convolves every frame by itself
+:class:`Conv1d`                           convolves every pixel along time
+:class:`GaussianBlur`                     blurs every frame
+:class:`RecursiveBlur`                    the same by recursive filters, for wide blurs
+:class:`SpatialRecursiveFilter`           the same, by its density per pixel
+:class:`TemporalLowPassFilterRecursive`   exponential low-pass in time, alone or in cascade
+:class:`TemporalHighPassFilterRecursive`  the signal minus a weighted low-pass of it
+:class:`TimePadding`                      puts frames of the past in front of every chunk
+:class:`Delay`, :class:`VariableDelay`    the same movie later, everywhere or pixel by pixel
+:class:`Diff`                             change from frame to frame
+:class:`Sum`                              sums along an axis
+:class:`NLRectify` and its kin            static nonlinearities
+========================================  ========================================================
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,9 +39,20 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "Conv3d",
+    "Delay",
+    "Diff",
     "GaussianBlur",
+    "NLRectify",
+    "NLRectifyScale",
+    "NLRectifySquare",
+    "NLSquare",
+    "RecursiveBlur",
+    "SpatialRecursiveFilter",
+    "Sum",
     "TemporalHighPassFilterRecursive",
     "TemporalLowPassFilterRecursive",
+    "TimePadding",
+    "VariableDelay",
 ]
 
 
@@ -38,97 +60,13 @@ def __dir__() -> list[str]:
     return __all__
 
 
-@native_layer
-class GaussianBlur(NativeLayer):
-    """Blurs every frame with a Gaussian of unit sum; the border is replicated.
-
-    Parameters
-    ----------
-    sigma : float
-        Standard deviation, degrees of visual angle; 0 does nothing.
-    resolution : convis.Resolution, optional
-        By default ``convis.default_resolution``.
-
-    Examples
-    --------
-    >>> import convis, numpy as np
-    >>> blur = convis.filters.GaussianBlur(0.2)
-    >>> x = np.zeros((1, 21, 21)); x[0, 10, 10] = 1
-    >>> round(float(blur(x).numpy().sum()), 5)
-    1.0
-    """
-
-    sigma: Parameter
-
-    def __init__(self, sigma: float = 0.1, *, resolution: Resolution | None = None) -> None:
-        self._build(_native.gaussian_blur, sigma, resolution=resolution)
-
-
-@native_layer
-class TemporalLowPassFilterRecursive(NativeLayer):
-    """Exponential low-pass filter in time, alone or in cascade, with unit gain at zero frequency and no lag.
-
-    Parameters
-    ----------
-    tau : float
-        Time constant, s.
-    n : int, optional
-        Order of a cascade: n+1 filters of time constant tau/n. By default a single filter without parameter `n`.
-    resolution : convis.Resolution, optional
-        By default ``convis.default_resolution``.
-
-    Examples
-    --------
-    >>> import convis, numpy as np
-    >>> low = convis.filters.TemporalLowPassFilterRecursive(tau=0.01)
-    >>> y = low.run(np.ones((10, 1, 1))).array(0)
-    >>> bool(np.isclose(y[0, 0, -1, 0, 0], 1 - np.exp(-1)))
-    True
-    """
-
-    tau: Parameter
-    n: Parameter
-
-    def __init__(self, tau: float = 0.01, n: int | None = None, *, resolution: Resolution | None = None) -> None:
-        order = None if n is None else whole("n", n, least=0)
-        self._build(_native.temporal_low_pass, tau, order, resolution=resolution)
-
-
-@native_layer
-class TemporalHighPassFilterRecursive(NativeLayer):
-    """The signal minus a weighted exponential low-pass of it, without lag.
-
-    Parameters
-    ----------
-    tau : float
-        Time constant of the subtracted low-pass, s.
-    k : float
-        Its weight: 0 passes everything, 1 removes the mean.
-    resolution : convis.Resolution, optional
-        By default ``convis.default_resolution``.
-
-    Examples
-    --------
-    >>> import convis, numpy as np
-    >>> high = convis.filters.TemporalHighPassFilterRecursive(tau=0.01, k=1.0)
-    >>> bool(abs(high.run(np.ones((200, 1, 1))).array(0)[0, 0, -1]).max() < 1e-6)
-    True
-    """
-
-    tau: Parameter
-    k: Parameter
-
-    def __init__(self, tau: float = 0.01, k: float = 0.5, *, resolution: Resolution | None = None) -> None:
-        self._build(_native.temporal_high_pass, tau, k, resolution=resolution)
-
-
+# ---------------------------------------------------------------------- convolutions
 class _Convolution(NativeLayer):
     """What the three convolutions share."""
 
     weight: Parameter
     bias: Parameter
 
-    _make: ClassVar[Callable[..., Any]]
     #: Axes of the kernel: those of the movie (time, height, width) that it has.
     _axes: ClassVar[int]
 
@@ -144,17 +82,22 @@ class _Convolution(NativeLayer):
         plan: str,
         resolution: Resolution | None,
     ) -> None:
-        sizes = (kernel_size,) if isinstance(kernel_size, (int, np.integer)) else kernel_size
+        sizes: Any = (kernel_size,) if isinstance(kernel_size, (int, np.integer)) else kernel_size
         if not isinstance(sizes, (Sequence, np.ndarray)) or isinstance(sizes, str) or len(sizes) != self._axes:
             expected = "a whole number" if self._axes == 1 else f"{self._axes} whole numbers"
             raise ValueError(f"kernel_size: expected {expected}, got {short(kernel_size)}")
-        for name, word in (("mode", mode), ("plan", plan)):
-            if not isinstance(word, str):
-                raise TypeError(f"{name}: expected a name, got {short(word)}")
-        channels = whole("in_channels", in_channels), whole("out_channels", out_channels)
-        kernel = tuple(whole("kernel_size", size) for size in sizes)
-        how = bool(bias), bool(autopad), bool(time_pad), mode, plan
-        self._build(type(self)._make, channels, kernel, how, resolution=resolution)
+        sizes = [whole("kernel_size", size) for size in sizes]
+        self._build(
+            resolution,
+            in_channels=whole("in_channels", in_channels),
+            out_channels=whole("out_channels", out_channels),
+            kernel_size=sizes[0] if self._axes == 1 else sizes,
+            bias=bias,
+            autopad=autopad,
+            time_pad=time_pad,
+            mode=mode,
+            plan=plan,
+        )
 
     def set_weight(
         self, w: Any, normalize: bool = False, preserve_channels: bool = False, flip: bool = True
@@ -212,17 +155,10 @@ class _Convolution(NativeLayer):
             raise TypeError(f"mode: expected a name, got {short(mode)}")
         _native.convolution_set_mode(self._native, mode)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "mode": self.mode, "weight": self.weight.data}
+    def _settings(self) -> list[tuple[str, Any]]:
+        return [("mode", self.mode)]
 
-    def __setstate__(self, saved: dict[str, Any]) -> None:
-        make, arguments = saved["attributes"]["_made_by"]
-        # The kernel may have another shape now than when the layer was built.
-        outputs, inputs, *kernel = saved["weight"].shape
-        arguments = ((inputs, outputs), tuple(kernel), *arguments[2:])
-        saved["attributes"] = {**saved["attributes"], "_made_by": (make, arguments)}
-        super().__setstate__(saved)
-        self.mode = saved["mode"]
+
 
 
 @native_layer
@@ -260,7 +196,6 @@ class Conv3d(_Convolution):
     [0.0, 3.0, 2.0, 1.0]
     """
 
-    _make = _native.conv3d
     _axes = 3
 
     def __init__(
@@ -310,7 +245,6 @@ class Conv2d(_Convolution):
     [0.0, 3.0, 2.0, 1.0, 0.0]
     """
 
-    _make = _native.conv2d
     _axes = 2
 
     def __init__(
@@ -359,7 +293,6 @@ class Conv1d(_Convolution):
     [2.0, 3.0, 5.0]
     """
 
-    _make = _native.conv1d
     _axes = 1
 
     def __init__(
@@ -375,3 +308,417 @@ class Conv1d(_Convolution):
         resolution: Resolution | None = None,
     ) -> None:
         super().__init__(in_channels, out_channels, kernel_size, bias, True, time_pad, mode, plan, resolution)
+
+
+# ---------------------------------------------------------------------- space
+@native_layer
+class GaussianBlur(NativeLayer):
+    """Blurs every frame with a Gaussian; the border is replicated.
+
+    ``y = G * x`` with samples of ``exp(-r²/2σ²)`` at whole pixels within 4σ, divided by their sum; rows, then columns.
+
+    Parameters
+    ----------
+    sigma : float
+        Standard deviation, degrees of visual angle; 0 does nothing.
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> blur = convis.filters.GaussianBlur(0.2)
+    >>> x = np.zeros((1, 21, 21)); x[0, 10, 10] = 1
+    >>> round(float(blur(x).numpy().sum()), 5)
+    1.0
+    """
+
+    sigma: Parameter
+
+    def __init__(self, sigma: float = 0.1, *, resolution: Resolution | None = None) -> None:
+        self._build(resolution, sigma=sigma)
+
+
+@native_layer
+class RecursiveBlur(NativeLayer):
+    """Blurs every frame by recursive filters of width `sigma`: the cost does not depend on the width.
+
+    Parameters
+    ----------
+    sigma : float
+        Width, degrees of visual angle; 0 does nothing.
+    kind : {"deriche", "gaussian"}
+        Deriche's filter of second order, as the toolbox of 2018 and Virtual Retina have it (its response is
+        ``(1 + α|r|) exp(-α|r|)`` with α = 1.695/σ, whose standard deviation is 1.18 σ), or one of sixth order whose
+        response is a Gaussian to five digits.
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    References
+    ----------
+    R. Deriche 1987, Int. J. Computer Vision 1:167; 1993, INRIA research report 1893.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> x = np.zeros((1, 31, 31)); x[0, 15, 15] = 1
+    >>> fast = convis.filters.RecursiveBlur(0.2, kind="gaussian")(x).numpy()
+    >>> finite = convis.filters.GaussianBlur(0.2)(x).numpy()
+    >>> bool(abs(fast - finite).max() < 1e-3 * finite.max())
+    True
+    """
+
+    sigma: Parameter
+
+    def __init__(
+        self, sigma: float = 0.1, kind: str = "deriche", *, resolution: Resolution | None = None
+    ) -> None:
+        self._build(resolution, sigma=sigma, kind=kind)
+
+
+@native_layer
+class SpatialRecursiveFilter(NativeLayer):
+    """Blurs every frame by recursive filters of a given density; the border is replicated.
+
+    Parameters
+    ----------
+    density : float
+        One over the width of the blur, per pixel.
+    kind : {"deriche", "gaussian"}
+        The shape of the blur, see :class:`RecursiveBlur`.
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    References
+    ----------
+    R. Deriche 1987, Int. J. Computer Vision 1:167; 1993, INRIA research report 1893.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> blur = convis.filters.SpatialRecursiveFilter()
+    >>> blur.gaussian(0.2)                      # degrees; 10 pixels per degree
+    >>> float(blur.density)
+    0.5
+    """
+
+    density: Parameter
+
+    def __init__(
+        self, density: float = 1.0, kind: str = "deriche", *, resolution: Resolution | None = None
+    ) -> None:
+        self._build(resolution, density=density, kind=kind)
+
+    def gaussian(self, sigma: float) -> None:
+        """Set the density to that of a width in degrees of visual angle: ``1/(σ·pixels per degree)``.
+
+        Parameters
+        ----------
+        sigma : float
+            Width, degrees of visual angle; above 0.
+        """
+        from ._resolution import _positive
+
+        self.density.set(1.0 / self.resolution.degree_to_pixel(_positive("sigma", sigma)))
+
+
+# ---------------------------------------------------------------------- time
+@native_layer
+class TemporalLowPassFilterRecursive(NativeLayer):
+    """Exponential low-pass filter in time, alone or in cascade, with unit gain at zero frequency and no lag.
+
+    ``y(t) = (1 - e) x(t) + e y(t-1)``, ``e = exp(-dt/tau)``, from 0; a cascade of order n is n+1 such filters of time
+    constant tau/n.
+
+    Parameters
+    ----------
+    tau : float
+        Time constant, s.
+    n : int, optional
+        Order of a cascade: n+1 filters of time constant tau/n. By default a single filter without parameter `n`.
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    References
+    ----------
+    Wohrer & Kornprobst 2009, J. Comput. Neurosci. 26:219: filters E_τ and E_n,τ.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> low = convis.filters.TemporalLowPassFilterRecursive(tau=0.01)
+    >>> y = low.run(np.ones((10, 1, 1))).array(0)
+    >>> bool(np.isclose(y[0, 0, -1, 0, 0], 1 - np.exp(-1)))
+    True
+    """
+
+    tau: Parameter
+    n: Parameter
+
+    def __init__(self, tau: float = 0.01, n: int | None = None, *, resolution: Resolution | None = None) -> None:
+        self._build(resolution, tau=tau, n=None if n is None else whole("n", n, least=0))
+
+
+@native_layer
+class TemporalHighPassFilterRecursive(NativeLayer):
+    """The signal minus a weighted exponential low-pass of it, without lag.
+
+    ``y = x - k E(x)`` with E the filter of :class:`TemporalLowPassFilterRecursive`.
+
+    Parameters
+    ----------
+    tau : float
+        Time constant of the subtracted low-pass, s.
+    k : float
+        Its weight: 0 passes everything, 1 removes the mean.
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    References
+    ----------
+    Wohrer & Kornprobst 2009, J. Comput. Neurosci. 26:219: filter T_w,τ.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> high = convis.filters.TemporalHighPassFilterRecursive(tau=0.01, k=1.0)
+    >>> bool(abs(high.run(np.ones((200, 1, 1))).array(0)[0, 0, -1]).max() < 1e-6)
+    True
+    """
+
+    tau: Parameter
+    k: Parameter
+
+    def __init__(self, tau: float = 0.01, k: float = 0.5, *, resolution: Resolution | None = None) -> None:
+        self._build(resolution, tau=tau, k=k)
+
+
+@native_layer
+class TimePadding(NativeLayer):
+    """Puts the last `length` frames before a chunk in front of it.
+
+    The output has `length` frames more than the input: this is a part of layers that look back, not a filter to be
+    run on its own.
+
+    Parameters
+    ----------
+    length : int
+        Frames of the past.
+    mode : {"first_frame", "zeros", "ones", "mean", "full_copy", "mirror"}
+        What stands for the frames before the first: copies of the first frame, zeros, ones, the mean of the first
+        chunk, the first chunk again and again, or backwards. The last three depend on how long the first chunk is.
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> padding = convis.filters.TimePadding(2)
+    >>> x = np.array([1.0, 2.0, 3.0]).reshape(3, 1, 1)
+    >>> padding(x).numpy().ravel().tolist()
+    [1.0, 1.0, 1.0, 2.0, 3.0]
+    >>> padding(10 * x).numpy().ravel().tolist()
+    [2.0, 3.0, 10.0, 20.0, 30.0]
+    """
+
+    def __init__(
+        self, length: int = 0, mode: str = "first_frame", *, resolution: Resolution | None = None
+    ) -> None:
+        self._build(resolution, length=whole("length", length, least=0), mode=mode)
+
+
+@native_layer
+class Delay(NativeLayer):
+    """The same movie `delay` frames later, zeros before; `length` frames of the past come in front of every chunk.
+
+    Parameters
+    ----------
+    delay : int
+        Frames.
+    length : int
+        Frames of the past that are put in front of every chunk; 0 for a plain delay.
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> delay = convis.filters.Delay(2)
+    >>> delay.run(np.array([1.0, 2.0, 3.0, 4.0]).reshape(4, 1, 1)).array(0).ravel().tolist()
+    [0.0, 0.0, 1.0, 2.0]
+    """
+
+    def __init__(self, delay: int = 0, length: int = 0, *, resolution: Resolution | None = None) -> None:
+        self._build(resolution, delay=whole("delay", delay, least=0), length=whole("length", length, least=0))
+
+
+@native_layer
+class VariableDelay(NativeLayer):
+    """Delays every pixel by a time of its own, ``y(t, p) = x(t - d(p), p)``, zeros before.
+
+    Between frames it interpolates linearly, so that the delays have a gradient; whole delays are exact.
+
+    Parameters
+    ----------
+    delays : array_like, optional
+        Delay of every pixel (height, width), or a single one, in steps; 0 by default.
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> delay = convis.filters.VariableDelay([[1.0, 0.5]])
+    >>> delay.run(np.array([[2.0, 2.0], [4.0, 4.0], [6.0, 6.0]])[:, None]).array(0)[0, 0, :, 0].tolist()
+    [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]
+    """
+
+    delays: Parameter
+
+    def __init__(self, delays: Any = None, *, resolution: Resolution | None = None) -> None:
+        self._build(resolution)
+        if delays is not None:
+            self.delays.set(delays)
+
+
+@native_layer
+class Diff(NativeLayer):
+    """The change from frame to frame, ``y(t) = x(t) - x(t-1)``; the very first frame gives 0.
+
+    Parameters
+    ----------
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> convis.filters.Diff().run(np.array([1.0, 4.0, 2.0]).reshape(3, 1, 1)).array(0).ravel().tolist()
+    [0.0, 3.0, -2.0]
+    """
+
+    def __init__(self, *, resolution: Resolution | None = None) -> None:
+        self._build(resolution)
+
+
+# ---------------------------------------------------------------------- point by point
+@native_layer
+class Sum(NativeLayer):
+    """The sum of a movie along one of its axes, which keeps the length 1.
+
+    Parameters
+    ----------
+    dim : {0, 1, 3, 4}
+        The axis: batch, channel, height or width. A sum over time would depend on how the movie is cut into chunks;
+        sum the whole output instead.
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> x = np.arange(8.0).reshape(1, 2, 1, 2, 2)
+    >>> convis.filters.Sum(1)(x).numpy().ravel().tolist()
+    [4.0, 6.0, 8.0, 10.0]
+    """
+
+    def __init__(self, dim: int = 1, *, resolution: Resolution | None = None) -> None:
+        self._build(resolution, dim=whole("dim", dim, least=0))
+
+
+@native_layer
+class NLRectify(NativeLayer):
+    """Negative values become 0: ``y = x`` clipped to 0 ... 10⁶.
+
+    Parameters
+    ----------
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> convis.filters.NLRectify()(np.array([-1.0, 2.0]).reshape(2, 1, 1)).numpy().ravel().tolist()
+    [0.0, 2.0]
+    """
+
+    def __init__(self, *, resolution: Resolution | None = None) -> None:
+        self._build(resolution)
+
+
+@native_layer
+class NLRectifyScale(NativeLayer):
+    """Scales, adds a bias, and sets negative values to 0: ``y = bias + scale x`` clipped to 0 ... 10⁶.
+
+    Parameters
+    ----------
+    scale, bias : float
+        Factor of the input, and what is added to it.
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> f = convis.filters.NLRectifyScale(scale=2.0, bias=-1.0)
+    >>> f(np.array([0.25, 2.0]).reshape(2, 1, 1)).numpy().ravel().tolist()
+    [0.0, 3.0]
+    """
+
+    scale: Parameter
+    bias: Parameter
+
+    def __init__(self, scale: float = 1.0, bias: float = 0.0, *, resolution: Resolution | None = None) -> None:
+        self._build(resolution, scale=scale, bias=bias)
+
+
+@native_layer
+class NLSquare(NativeLayer):
+    """Scales, adds a bias, and squares: ``y = (bias + scale x)²``.
+
+    Parameters
+    ----------
+    scale, bias : float
+        Factor of the input, and what is added to it.
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> f = convis.filters.NLSquare(scale=2.0, bias=1.0)
+    >>> f(np.array([-1.0, 1.0]).reshape(2, 1, 1)).numpy().ravel().tolist()
+    [1.0, 9.0]
+    """
+
+    scale: Parameter
+    bias: Parameter
+
+    def __init__(self, scale: float = 1.0, bias: float = 0.0, *, resolution: Resolution | None = None) -> None:
+        self._build(resolution, scale=scale, bias=bias)
+
+
+@native_layer
+class NLRectifySquare(NativeLayer):
+    """Scales, adds a bias, rectifies and squares: ``y = (bias + scale x clipped to 0 ... 10⁶)²``.
+
+    Parameters
+    ----------
+    scale, bias : float
+        Factor of the input, and what is added to it.
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> f = convis.filters.NLRectifySquare(scale=2.0, bias=1.0)
+    >>> f(np.array([-1.0, 1.0]).reshape(2, 1, 1)).numpy().ravel().tolist()
+    [0.0, 9.0]
+    """
+
+    scale: Parameter
+    bias: Parameter
+
+    def __init__(self, scale: float = 1.0, bias: float = 0.0, *, resolution: Resolution | None = None) -> None:
+        self._build(resolution, scale=scale, bias=bias)

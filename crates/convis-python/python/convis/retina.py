@@ -4,6 +4,7 @@
 :class:`Retina`                       the whole retina
 :class:`OPL`                          outer plexiform layer: receptors and horizontal cells
 :class:`HalfRecursiveOPLFilter`       its filter: centre minus surround
+:class:`RecursiveOPLFilter`           the same, recursive in space as well
 :class:`Bipolar`                      bipolar cells with contrast gain control
 :class:`GanglionInput`                synaptic input of ganglion cells
 :class:`GanglionSpiking`              spikes of ganglion cells
@@ -17,12 +18,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from . import _native
 from ._native_layer import NativeLayer, native_layer
 from ._parameter import Parameter
 from ._resolution import Resolution
 
-__all__ = ["OPL", "Bipolar", "GanglionInput", "GanglionSpiking", "HalfRecursiveOPLFilter", "Retina"]
+__all__ = ["OPL", "Bipolar", "GanglionInput", "GanglionSpiking", "HalfRecursiveOPLFilter", "RecursiveOPLFilter", "Retina"]
 
 
 def __dir__() -> list[str]:
@@ -74,7 +74,40 @@ class HalfRecursiveOPLFilter(NativeLayer):
     lambda_opl: Parameter
 
     def __init__(self, *, resolution: Resolution | None = None) -> None:
-        self._build(_native.half_recursive_opl_filter, resolution=resolution)
+        self._build(resolution)
+
+
+@native_layer
+class RecursiveOPLFilter(NativeLayer):
+    """Centre minus surround by recursive filters, in space as well: the cost does not depend on the width of the blur.
+
+    As :class:`HalfRecursiveOPLFilter`, with the blurs of :class:`convis.filters.RecursiveBlur`.
+
+    Parameters
+    ----------
+    blur : {"deriche", "gaussian"}
+        The shape of the blur.
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> opl = convis.retina.RecursiveOPLFilter()
+    >>> bool(abs(opl.run(np.ones((500, 3, 3))).array(0)[0, 0, -1]).max() < 1e-3)
+    True
+    """
+
+    center_G: NativeLayer
+    center_E: NativeLayer
+    center_undershoot: NativeLayer
+    surround_G: NativeLayer
+    surround_E: NativeLayer
+    relative_weight: Parameter
+    lambda_opl: Parameter
+
+    def __init__(self, blur: str = "deriche", *, resolution: Resolution | None = None) -> None:
+        self._build(resolution, blur=blur)
 
 
 @native_layer
@@ -83,6 +116,8 @@ class OPL(NativeLayer):
 
     Parameters
     ----------
+    opl_filter : {"HalfRecursiveOPLFilter", "RecursiveOPLFilter", "RecursiveOPLFilter gaussian"}
+        How it filters; all kinds have the same parameters.
     resolution : convis.Resolution, optional
         By default ``convis.default_resolution``.
 
@@ -96,8 +131,10 @@ class OPL(NativeLayer):
 
     opl_filter: NativeLayer
 
-    def __init__(self, *, resolution: Resolution | None = None) -> None:
-        self._build(_native.opl, resolution=resolution)
+    def __init__(
+        self, opl_filter: str = "HalfRecursiveOPLFilter", *, resolution: Resolution | None = None
+    ) -> None:
+        self._build(resolution, opl_filter=opl_filter)
 
 
 @native_layer
@@ -134,7 +171,7 @@ class Bipolar(NativeLayer):
     adaptation_sigma: Parameter
 
     def __init__(self, *, resolution: Resolution | None = None) -> None:
-        self._build(_native.bipolar, resolution=resolution)
+        self._build(resolution)
 
 
 @native_layer
@@ -165,7 +202,7 @@ class GanglionInput(NativeLayer):
     sigma_surround: Parameter
 
     def __init__(self, sign: float = 1.0, *, resolution: Resolution | None = None) -> None:
-        self._build(_native.ganglion_input, sign, resolution=resolution)
+        self._build(resolution, sign=sign)
 
 
 @native_layer
@@ -178,6 +215,8 @@ class GanglionSpiking(NativeLayer):
     ----------
     integration : {"exact", "euler"}
         Solved exactly within a step, or on the Euler grid of the toolbox of 2018.
+    surrogate : tuple, optional
+        Gradient of spikes, ``("fast_sigmoid", slope)`` or ``("triangle", width)``; by default they have none.
     resolution : convis.Resolution, optional
         By default ``convis.default_resolution``.
 
@@ -197,8 +236,14 @@ class GanglionSpiking(NativeLayer):
     tau: Parameter
     _spiking: ClassVar[dict[str, str]] = {"output": ""}
 
-    def __init__(self, integration: str = "exact", *, resolution: Resolution | None = None) -> None:
-        self._build(_native.ganglion_spiking, integration, resolution=resolution)
+    def __init__(
+        self,
+        integration: str = "exact",
+        surrogate: tuple[str, float] | None = None,
+        *,
+        resolution: Resolution | None = None,
+    ) -> None:
+        self._build(resolution, integration=integration, surrogate=surrogate)
 
 
 @native_layer
@@ -215,6 +260,8 @@ class Retina(NativeLayer):
         stage passes on what it gets.
     integration : {"exact", "euler"}
         How spikes are computed, see :class:`GanglionSpiking`.
+    surrogate : tuple, optional
+        Gradient of spikes, see :class:`GanglionSpiking`.
     resolution : convis.Resolution, optional
         By default ``convis.default_resolution``.
 
@@ -258,8 +305,11 @@ class Retina(NativeLayer):
         gang: bool = True,
         spikes: bool = True,
         integration: str = "exact",
+        surrogate: tuple[str, float] | None = None,
         *,
         resolution: Resolution | None = None,
     ) -> None:
-        stages = [bool(stage) for stage in (opl, bipolar, gang, spikes)]
-        self._build(_native.retina, *stages, integration, resolution=resolution)
+        stages = {"opl": opl, "bipolar": bipolar, "gang": gang, "spikes": spikes}
+        self._build(resolution, **stages, integration=integration, surrogate=surrogate)
+        if not spikes:
+            self.__dict__["_spiking"] = {}
