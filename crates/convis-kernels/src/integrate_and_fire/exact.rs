@@ -1,14 +1,21 @@
 //! One step of a row of neurons in closed form.
 //!
 //! Vector code advances all neurons as if none spiked and marks those that reached the threshold or whose
-//! refractory period ends within the step; these few are then solved one by one in double precision.
+//! refractory period ends within the step. These few are gathered and solved together, in double precision and again
+//! in vector code; only a neuron that spikes twice in a step is solved by itself.
 
 use super::{Neuron, Spike, Step, noise_of_rest, refractory_s};
-use crate::random::{Use, normal};
+use crate::random::{BLOCK, Use, normal};
 use crate::{Real, simd};
 
 /// Neurons that are advanced together.
 const ROW: usize = 256;
+
+/// Neurons that are solved together.
+const FEW: usize = 32;
+
+/// Doubles in the widest vector.
+const LANES: usize = 8;
 
 pub(super) fn step<T: Real>(
     neuron: &Neuron,
@@ -20,52 +27,73 @@ pub(super) fn step<T: Real>(
     mut events: Option<&mut Vec<Spike>>,
 ) {
     let constants = Constants::new(neuron);
-    let mut noise = [0.0f32; ROW];
-    let mut target = [T::zero(); ROW];
-    let mut special = [0u8; ROW];
-    for first in (0..current.len()).step_by(ROW) {
-        let n = ROW.min(current.len() - first);
-        let row = first..first + n;
-        let (v, r) = (&mut v[row.clone()], &mut r[row.clone()]);
-        let spikes = &mut spikes[row.clone()];
-        let at = Step { first_pixel: step.first_pixel + first, ..step };
-        simd::vectorized(
-            #[inline(always)]
-            || {
+    simd::vectorized(
+        #[inline(always)]
+        || {
+            let mut noise = [0.0f32; ROW];
+            let mut target = [T::zero(); ROW];
+            let mut marks = [0u8; ROW];
+            let mut marked = [0u8; ROW];
+            let mut few = Few::new();
+            let mut first = 0;
+            while first < current.len() {
+                let at = Step { first_pixel: step.first_pixel + first, ..step };
+                // Noise comes in blocks: all rows but the first start with one.
+                let skip = at.first_pixel % BLOCK;
+                let n = (ROW - skip).min(current.len() - first);
+                let row = first..first + n;
+                let (v, r) = (&mut v[row.clone()], &mut r[row.clone()]);
+                let (current, spikes) = (&current[row.clone()], &mut spikes[row]);
+                first += n;
                 if constants.noise > T::zero() {
-                    let block = at.first_pixel / crate::random::BLOCK;
-                    normal::fill_inline(
-                        at.key,
-                        at.plane,
-                        block,
-                        Use::Current as u32,
-                        at.number,
-                        &mut noise[..n],
-                    );
+                    let block = at.first_pixel / BLOCK;
+                    let noise = &mut noise[..skip + n];
+                    normal::fill_inline(at.key, at.plane, block, Use::Current as u32, at.number, noise);
                 }
                 spikes.fill(0);
-                advance(&constants, &current[row], &noise, v, r, &mut target, &mut special);
-            },
-        );
-        for word in 0..n.div_ceil(8) {
-            let marks = u64::from_le_bytes(std::array::from_fn(|i| special[word * 8 + i]));
-            if marks == 0 {
-                continue;
-            }
-            for i in word * 8..(word * 8 + 8).min(n) {
-                if special[i] != 0 {
-                    let mut one = (v[i].double(), r[i].double());
-                    spikes[i] = solve(neuron, at, i, target[i].double(), &mut one, events.as_deref_mut());
-                    (v[i], r[i]) = (T::of(one.0), T::of(one.1));
+                advance(&constants, current, &noise[skip..skip + n], v, r, &mut target, &mut marks);
+                let count = list(&mut marks, n, &mut marked);
+                for part in marked[..count].chunks(FEW) {
+                    few.gather(neuron, at, part, &target, v, r);
+                    few.solve(neuron, part.len());
+                    few.scatter(neuron, at, part, v, r, spikes, events.as_deref_mut());
                 }
+            }
+        },
+    );
+}
+
+/// Writes down which of the first `n` marks are set; returns how many.
+#[inline(always)]
+fn list(marks: &mut [u8; ROW], n: usize, marked: &mut [u8; ROW]) -> usize {
+    let words = n.div_ceil(8);
+    marks[n..8 * words].fill(0);
+    let marks = &marks.as_chunks().0[..words];
+    // First the words that have a mark, without branches that the processor would guess wrong.
+    let mut occupied = [0u8; ROW / 8];
+    let mut some = 0;
+    for (word, eight) in marks.iter().enumerate() {
+        occupied[some % (ROW / 8)] = word as u8;
+        some += usize::from(u64::from_le_bytes(*eight) != 0);
+    }
+    let mut count = 0;
+    for &word in &occupied[..some] {
+        let mut bits = u64::from_le_bytes(marks[usize::from(word)]);
+        loop {
+            marked[count] = 8 * word + (bits.trailing_zeros() / 8) as u8;
+            count += 1;
+            bits &= bits - 1;
+            if bits == 0 {
+                break;
             }
         }
     }
+    count
 }
 
 struct Constants<T> {
-    input: T,
-    leak: T,
+    /// Resting potential per unit of the input, k/g.
+    gain: T,
     noise: T,
     decay: T,
 }
@@ -73,8 +101,7 @@ struct Constants<T> {
 impl<T: Real> Constants<T> {
     fn new(neuron: &Neuron) -> Self {
         Self {
-            input: T::of(neuron.input_hz),
-            leak: T::of(neuron.leak_hz),
+            gain: T::of(neuron.input_hz / neuron.leak_hz),
             noise: T::of(noise_of_rest(neuron)),
             decay: T::of((-neuron.leak_hz * neuron.step_s).exp()),
         }
@@ -86,23 +113,23 @@ impl<T: Real> Constants<T> {
 fn advance<T: Real>(
     constants: &Constants<T>,
     current: &[T],
-    noise: &[f32; ROW],
+    noise: &[f32],
     v: &mut [T],
     r: &mut [T],
     target: &mut [T; ROW],
-    special: &mut [u8; ROW],
+    marks: &mut [u8; ROW],
 ) {
     let (zero, one) = (T::zero(), T::one());
-    let n = current.len().min(v.len()).min(r.len()).min(ROW);
+    let n = current.len().min(v.len()).min(r.len()).min(noise.len()).min(ROW);
     for i in 0..n {
         let noise = constants.noise * T::of(f64::from(noise[i]));
-        let e = constants.input * current[i] / constants.leak + noise;
+        let e = constants.gain * current[i] + noise;
         let end = e + (v[i] - e) * constants.decay;
         let silent = r[i] >= one;
         let waking = r[i] > zero && !silent;
         let mark = waking || (!silent && end >= one);
         target[i] = e;
-        special[i] = u8::from(mark);
+        marks[i] = u8::from(mark);
         let v_after = if silent { zero } else { end };
         v[i] = if mark { v[i] } else { v_after };
         r[i] = if silent { r[i] - one } else { r[i] };
@@ -111,42 +138,136 @@ fn advance<T: Real>(
 
 /// Whether V reaches the threshold on its way to `end`: for a resting potential of 1 it never does, whatever rounding
 /// makes of it.
+#[allow(clippy::needless_bitwise_bool)] // no branches: vector code
+#[inline(always)]
 fn crosses(e: f64, start: f64, end: f64) -> bool {
-    end >= 1.0 && (e > 1.0 || start > 1.0)
+    (end >= 1.0) & ((e > 1.0) | (start > 1.0))
 }
 
-/// One neuron with at least one event in this step, as the reference does it. Returns the number of spikes.
+/// Time from `start` to the threshold, s, where the potential reaches it.
+#[inline(always)]
+fn charging_s(leak_hz: f64, e: f64, start: f64) -> f64 {
+    let time = ((e - start) / (e - 1.0)).ln_of_normal() / leak_hz;
+    if start >= 1.0 { 0.0 } else { time }
+}
+
+/// A few neurons that spike or wake up in this step.
+struct Few {
+    /// Resting potential.
+    e: [f64; FEW],
+    /// Potential at the end of the refractory period, or of the step before.
+    start: [f64; FEW],
+    /// Remaining refractory time at the beginning of the step, s.
+    now: [f64; FEW],
+    /// Refractory period that follows a spike, s.
+    refractory: [f64; FEW],
+    /// Potential after the step.
+    v: [f64; FEW],
+    /// Refractory time that is left after the step, in steps; negative where the neuron may spike again in this step.
+    r: [f64; FEW],
+    /// Time of the spike, s; negative where there is none.
+    time: [f64; FEW],
+}
+
+impl Few {
+    #[inline(always)]
+    const fn new() -> Self {
+        let none = [0.0; FEW];
+        Self { e: none, start: none, now: none, refractory: none, v: none, r: none, time: none }
+    }
+
+    #[inline(always)]
+    fn gather<T: Real>(
+        &mut self,
+        neuron: &Neuron,
+        step: Step,
+        index: &[u8],
+        target: &[T; ROW],
+        v: &[T],
+        r: &[T],
+    ) {
+        for (k, &i) in index.iter().enumerate() {
+            let i = usize::from(i);
+            self.e[k] = target[i].double();
+            self.start[k] = if r[i] > T::zero() { 0.0 } else { v[i].double() };
+            self.now[k] = r[i].double() * neuron.step_s;
+            self.refractory[k] = refractory_s(neuron, step, i, 0);
+        }
+    }
+
+    /// As the reference does it, up to the first spike.
+    #[inline(always)]
+    fn solve(&mut self, neuron: &Neuron, count: usize) {
+        let (g, d) = (neuron.leak_hz, neuron.step_s);
+        // A whole number of vectors; what lies beyond the count is computed for nothing.
+        let n = count.next_multiple_of(LANES).min(FEW);
+        let (e, start, now, refractory) =
+            (&self.e[..n], &self.start[..n], &self.now[..n], &self.refractory[..n]);
+        let (v, r, time) = (&mut self.v[..n], &mut self.r[..n], &mut self.time[..n]);
+        for k in 0..n {
+            let end = e[k] + (start[k] - e[k]) * (-(g * (d - now[k]))).exp_of_negative();
+            let spike = now[k] + charging_s(g, e[k], start[k]);
+            let spikes = crosses(e[k], start[k], end);
+            time[k] = if spikes { spike } else { -1.0 };
+            v[k] = if spikes { 0.0 } else { end };
+            r[k] = if spikes { (spike + refractory[k] - d) / d } else { 0.0 };
+        }
+    }
+
+    /// Puts spikes and the state after the step where they belong.
+    #[inline(always)]
+    fn scatter<T: Real>(
+        &self,
+        neuron: &Neuron,
+        step: Step,
+        index: &[u8],
+        v: &mut [T],
+        r: &mut [T],
+        spikes: &mut [u8],
+        mut events: Option<&mut Vec<Spike>>,
+    ) {
+        for (k, &i) in index.iter().enumerate() {
+            let i = usize::from(i);
+            let mut after = (u8::from(self.time[k] >= 0.0), self.v[k], self.r[k]);
+            if self.r[k] < 0.0 {
+                let before = (self.e[k], self.start[k], self.now[k]);
+                after = one_by_one(neuron, step, i, before, events.as_deref_mut());
+            } else if let Some(events) = &mut events
+                && self.time[k] >= 0.0
+            {
+                events.push(step.spike(i, self.time[k].min(neuron.step_s)));
+            }
+            spikes[i] = after.0;
+            (v[i], r[i]) = (T::of(after.1), T::of(after.2));
+        }
+    }
+}
+
+/// One neuron with any number of spikes in this step. Returns their number, V and r.
 #[cold]
-fn solve(
+#[inline(never)]
+fn one_by_one(
     neuron: &Neuron,
     step: Step,
     i: usize,
-    e: f64,
-    (v, r): &mut (f64, f64),
+    (e, mut start, mut now): (f64, f64, f64),
     mut events: Option<&mut Vec<Spike>>,
-) -> u8 {
+) -> (u8, f64, f64) {
     let (g, d) = (neuron.leak_hz, neuron.step_s);
-    let mut now = *r * d;
-    let mut start = if *r > 0.0 { 0.0 } else { *v };
-    *r = 0.0;
     for count in 0..255u8 {
-        let end = e + (start - e) * (-g * (d - now)).exp();
+        let end = e + (start - e) * (-(g * (d - now))).exp_of_negative();
         if !crosses(e, start, end) {
-            *v = end;
-            return count;
+            return (count, end, 0.0);
         }
-        now += if start >= 1.0 { 0.0 } else { ((e - start) / (e - 1.0)).ln() / g };
+        now += charging_s(g, e, start);
         if let Some(events) = &mut events {
             events.push(step.spike(i, now.min(d)));
         }
         start = 0.0;
         now += refractory_s(neuron, step, i, u32::from(count));
         if now >= d {
-            *v = 0.0;
-            *r = (now - d) / d;
-            return count + 1;
+            return (count + 1, 0.0, (now - d) / d);
         }
     }
-    *v = 0.0;
-    255
+    (255, 0.0, 0.0)
 }

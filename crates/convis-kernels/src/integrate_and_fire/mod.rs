@@ -220,6 +220,7 @@ fn noise_of_rest(neuron: &Neuron) -> f64 {
 }
 
 /// A refractory period in seconds; `count` spikes of this neuron came before in the same step.
+#[inline(always)]
 fn refractory_s(neuron: &Neuron, step: Step, i: usize, count: u32) -> f64 {
     if neuron.refractory_sd_s == 0.0 {
         return neuron.refractory_mean_s;

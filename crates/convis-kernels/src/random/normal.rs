@@ -16,7 +16,7 @@
 
 use super::philox::philox4x32x16;
 use super::{BLOCK, Key, counter};
-use crate::simd;
+use crate::{Real, simd};
 
 /// Fills `out` with the deviates of pixels `64·first_block ‥` of one plane at one step.
 pub fn fill(key: Key, plane: usize, first_block: usize, purpose: super::Use, step: u64, out: &mut [f32]) {
@@ -82,7 +82,7 @@ fn normal_block(key: Key, plane: u32, block: u32, purpose: u32, step: u64) -> [[
 #[inline(always)]
 fn box_muller(a: u32, b: u32) -> (f32, f32) {
     let u = (a as f32 + 1.0) * (1.0 / 4_294_967_296.0);
-    let rho = (-2.0 * ln(u)).sqrt();
+    let rho = (-2.0 * u.ln_of_normal()).sqrt();
     // The two highest bits choose the quadrant, the next 24 the angle −π/4 … π/4 within it.
     let quadrant = b >> 30;
     let fraction = ((b >> 6) & 0x00ff_ffff) as f32 * (1.0 / 16_777_216.0) - 0.5;
@@ -97,42 +97,10 @@ fn box_muller(a: u32, b: u32) -> (f32, f32) {
     if quadrant & 2 == 0 { (rho * x, rho * y) } else { (-(rho * x), -(rho * y)) }
 }
 
-/// Natural logarithm of a positive normal number ≤ 1.
-#[inline(always)]
-fn ln(x: f32) -> f32 {
-    // x = 2ᵉ·m with √½ ≤ m < √2.
-    let bits = x.to_bits().wrapping_sub(0x3f35_04f3);
-    let exponent = (bits as i32 >> 23) as f32;
-    let f = f32::from_bits((bits & 0x007f_ffff) + 0x3f35_04f3) - 1.0;
-    let square = f * f;
-    // Minimax polynomial (Moshier, Cephes `logf`).
-    let p = 7.037_683_6e-2;
-    let p = p * f - 1.151_461e-1;
-    let p = p * f + 1.167_699_9e-1;
-    let p = p * f - 1.242_014_1e-1;
-    let p = p * f + 1.424_932_3e-1;
-    let p = p * f - 1.666_805_7e-1;
-    let p = p * f + 2.000_071_5e-1;
-    let p = p * f - 2.499_999_4e-1;
-    let p = p * f + 0.333_333_3;
-    let low = p * f * square - 2.121_944_4e-4 * exponent - 0.5 * square;
-    f + low + 0.693_359_4 * exponent
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Use;
     use super::*;
-
-    #[test]
-    fn the_logarithm_is_accurate() {
-        for i in 1..200_000u32 {
-            let x = (i as f32 / 200_000.0).powi(3).max(2.4e-10);
-            let want = f64::from(x).ln();
-            assert!((f64::from(ln(x)) - want).abs() <= 2e-7 * want.abs() + 1e-7, "{x}");
-        }
-        assert_eq!(ln(1.0), 0.0);
-    }
 
     #[test]
     fn one_pixel_at_a_time_is_the_same_as_many() {
