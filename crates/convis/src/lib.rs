@@ -11,6 +11,7 @@
 //! | [`models`] | layers put together: linear-nonlinear models, lists, networks |
 //! | [`numerical_filters`] | finite kernels |
 //! | [`spiking`] | spiking neurons and other excitable cells |
+//! | [`catalogue`] | all of them by name, with their documentation |
 //! | [`run`](mod@run) | running a model on a movie of any length |
 //! | [`layer`] | what every layer offers; [`call`] for one chunk |
 //! | [`parameter`], [`state`], [`noise`], [`resolution`] | what layers are made of |
@@ -42,6 +43,7 @@
 //! ```
 
 pub mod analysis;
+pub mod catalogue;
 pub mod error;
 pub mod filters;
 pub mod fit;

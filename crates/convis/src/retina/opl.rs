@@ -214,6 +214,18 @@ pub enum OplKind {
 
 /// The outer plexiform layer of a retina: a place for one of the OPL filters.
 ///
+/// # Equation
+/// That of its filter: centre minus surround, see [`HalfRecursiveOplFilter`].
+///
+/// # Shapes
+/// Those of its filter.
+///
+/// # Parameters
+/// Those of [`HalfRecursiveOplFilter`] below `opl_filter`, whatever its kind.
+///
+/// # Source
+/// Wohrer & Kornprobst 2009 (J. Comput. Neurosci. 26:219), outer plexiform layer.
+///
 /// # Example
 /// ```
 /// use convis::{Resolution, layer, retina::Opl};

@@ -15,8 +15,9 @@ pub fn compare(golden: &Golden, kind: &str, layer: &dyn Layer, answer: &str) -> 
     let names: Vec<&str> = golden
         .names_after("grad_")
         .filter(|name| match kind {
-            "Conv3d" | "Conv2d" | "Conv1d" | "Diff" | "NLRectify" | "NLRectifyScale" | "NLSquare"
-            | "NLRectifySquare" => answer == "output",
+            "Conv3d" | "Conv2d" | "Conv1d" | "RF" | "L" | "LN" | "RFN" | "LNLN" | "LNLNLN" | "LNLNLNLN"
+            | "LNSN" | "LNFDLNF" | "LNFDSNF" | "LNCascade" | "McIntosh" | "List" | "List / nested"
+            | "Diff" | "NLRectify" | "NLRectifyScale" | "NLSquare" | "NLRectifySquare" => answer == "output",
             // Its recorded borders are wrong: only an input that vanishes there has the right output, and of the
             // gradients only that of the parameter is right.
             "SpatialRecursiveFilter" => golden.text("soundness") == Some("sound") && *name == "density",
@@ -33,8 +34,8 @@ pub fn compare(golden: &Golden, kind: &str, layer: &dyn Layer, answer: &str) -> 
     }
     let frames = input.shape()[2];
     let chunk = golden.chunk().unwrap_or(frames).max(1);
-    // Recorded gradients of convolutions end at the ends of chunks, those of the other layers do not.
-    let cut = kind.starts_with("Conv");
+    // Recorded gradients of convolutions, and models of them, end at the ends of chunks, those of the other layers do not.
+    let cut = !matches!(kind, "Diff" | "SpatialRecursiveFilter") && !kind.starts_with("NL");
     let mode = if cut { GradientMode::Call } else { GradientMode::Through };
     let mut state = State::new(NOISE);
     let (mut leaves, mut results, mut done) = (vec![], vec![], 0);

@@ -3,15 +3,19 @@
 use std::sync::Arc;
 
 use convis::Resolution;
-use convis::filters::{Conv1d, Conv2d, Conv3d, ConvOptions, SetWeight, TimePadding};
+use convis::filters::{Conv1d, Conv2d, Conv3d, ConvOptions, RF, SetWeight, TimePadding};
 use convis::layer::{self, Layer};
-use serde_json::Value;
 
+use super::counts;
+use crate::compare::text;
 use crate::file::Golden;
 
 /// A layer of this family.
 pub fn build(kind: &str, golden: &Golden, resolution: Resolution) -> Result<Option<Arc<dyn Layer>>, String> {
     let params = &golden.params;
+    if kind == "RF" {
+        return receptive_field(golden, resolution).map(Some);
+    }
     if !matches!(kind, "Conv3d" | "Conv2d" | "Conv1d") || !golden.has("kernel") {
         return Ok(None);
     }
@@ -34,10 +38,7 @@ pub fn build(kind: &str, golden: &Golden, resolution: Resolution) -> Result<Opti
     };
     let channels = |key: &str| params[key].as_u64().ok_or_else(|| format!("params_json has no {key}"));
     let (inputs, outputs) = (channels("in_channels")? as usize, channels("out_channels")? as usize);
-    let sizes: Vec<usize> = match &params["kernel_size"] {
-        Value::Array(sizes) => sizes.iter().filter_map(|n| n.as_u64().map(|n| n as usize)).collect(),
-        size => size.as_u64().map(|n| n as usize).into_iter().collect(),
-    };
+    let sizes = counts(&params["kernel_size"])?;
     let (kernel, shape) = (golden.numbers("kernel")?, golden.shape("kernel")?);
     let layer: Arc<dyn Layer> = match (kind, &sizes[..]) {
         ("Conv3d", &[t, h, w]) => {
@@ -63,4 +64,33 @@ pub fn build(kind: &str, golden: &Golden, resolution: Resolution) -> Result<Opti
         parameter.set_value(bias.clone(), &[bias.len()]).map_err(error)?;
     }
     Ok(Some(layer))
+}
+
+/// A receptive field; without a kernel, one that takes its size from the image.
+fn receptive_field(golden: &Golden, resolution: Resolution) -> Result<Arc<dyn Layer>, String> {
+    let params = &golden.params;
+    if params["placement"].as_str().is_some_and(|rule| !rule.starts_with("corner")) {
+        return Err(format!("the placement {} is unknown", params["placement"]));
+    }
+    let size = counts(&params["kernel_size"])?;
+    let &[time, height, width] = &size[..] else { return Err(format!("kernel_size {size:?}")) };
+    let channels = |name: &str| golden.shape(name).map_or(1, |shape| shape[1]);
+    let automatic = params["auto_uniform_weight"].as_bool() == Some(true);
+    let pixels = if automatic { [1, 1] } else { [height, width] };
+    let options = ConvOptions { history_gradient: false, ..ConvOptions::default() };
+    let kernel = [time, pixels[0], pixels[1]];
+    let rf = RF::new(channels("input"), 1, kernel, options, resolution).map_err(text)?;
+    if !automatic {
+        rf.set_weight(golden.numbers("kernel")?, golden.shape("kernel")?, SetWeight::default())
+            .map_err(text)?;
+    }
+    let outputs = if automatic { 1 } else { golden.shape("kernel")?[0] };
+    let bias = match params["bias"].as_f64() {
+        Some(bias) => vec![bias; outputs],
+        None if golden.has("bias") => golden.numbers("bias")?,
+        None => vec![0.0; outputs],
+    };
+    let parameter = layer::parameter(&rf, "bias").map_err(text)?;
+    parameter.set_value(bias, &[outputs]).map_err(text)?;
+    Ok(Arc::new(rf))
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use convis::Resolution;
 use convis::filters::{
-    Delay, Diff, NLRectify, NLRectifyScale, NLRectifySquare, NLSquare, RecursiveKind, SpatialRecursiveFilter,
-    TimePadding, VariableDelay,
+    Delay, Diff, NLRectify, NLRectifyScale, NLRectifySquare, NLSquare, RecursiveKind, SmoothConv,
+    SpatialRecursiveFilter, TimePadding, VariableDelay,
 };
-use convis::layer::Layer;
+use convis::layer::{self, Layer};
 
 use super::number;
 use crate::compare::text;
@@ -28,6 +28,21 @@ pub fn build(kind: &str, golden: &Golden, resolution: Resolution) -> Result<Opti
             let layer = VariableDelay::new(resolution);
             let (delays, shape) = (golden.numbers("delays")?, golden.shape("delays")?);
             layer.delays().set_value(delays, shape).map_err(text)?;
+            Arc::new(layer)
+        }
+        "SmoothConv" => {
+            let size = super::counts(&params["spatial_filter"])?;
+            let &[height, width] = &size[..] else { return Err(format!("spatial_filter {size:?}")) };
+            let (n, tau) = (frames("n")?, number(params, "tau")?);
+            let layer = SmoothConv::new(n, tau, [height, width], resolution).map_err(text)?;
+            for i in 0..n {
+                let weight = layer::parameter(&layer, &format!("g_{i}.weight")).map_err(text)?;
+                let mut kernel = golden.numbers(&format!("kernel_{i}"))?;
+                let shape = golden.shape(&format!("kernel_{i}"))?;
+                // The weight is the reverse of the impulse response.
+                kernel.reverse();
+                weight.set_value(kernel, &[&[1, 1], shape].concat()).map_err(text)?;
+            }
             Arc::new(layer)
         }
         "Diff" => Arc::new(Diff::new(resolution)),

@@ -2,6 +2,7 @@
 
 mod convolution;
 mod filters;
+mod models;
 mod retina;
 mod spiking;
 
@@ -19,7 +20,7 @@ pub use spiking::fitz_hugh_nagumo;
 /// The layer a file describes; `None` if the library has none of this kind yet.
 pub fn build(golden: &Golden, resolution: Resolution) -> Result<Option<Arc<dyn Layer>>, String> {
     let kind = golden.text("layer").unwrap_or("");
-    for family in [retina::build, filters::build, spiking::build, convolution::build] {
+    for family in [retina::build, filters::build, spiking::build, convolution::build, models::build] {
         if let Some(layer) = family(kind, golden, resolution)? {
             return Ok(Some(layer));
         }
@@ -35,4 +36,10 @@ pub fn set_one(layer: &dyn Layer, path: &str, value: f64) -> Result<(), String> 
 
 pub fn number(params: &Value, key: &str) -> Result<f64, String> {
     params.get(key).and_then(Value::as_f64).ok_or_else(|| format!("params_json has no {key}"))
+}
+
+/// Sizes: a list of whole numbers, or one.
+pub fn counts(value: &Value) -> Result<Vec<usize>, String> {
+    let one = |value: &Value| value.as_u64().map(|n| n as usize).ok_or_else(|| format!("{value} is no size"));
+    value.as_array().map_or_else(|| Ok(vec![one(value)?]), |sizes| sizes.iter().map(one).collect())
 }
