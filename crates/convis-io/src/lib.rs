@@ -1,16 +1,20 @@
 //! The files of convis: arrays, pictures, animations, video and parameters.
 //!
-//! This crate knows nothing of models. It turns what lies on disk into plain numbers, frame by frame
-//! where the data can be long, and writes results back.
+//! This crate turns what lies on disk into plain numbers, frame by frame where the data can be long, and writes results
+//! back. Of models it knows only how a retina is described.
 //!
 //! | module | files | reads | writes |
 //! |---|---|---|---|
 //! | [`npy`] | one array, `.npy` | whole | whole, or frame by frame |
 //! | [`npz`] | several named arrays, `.npz` | whole | whole, or frame by frame |
-//! | [`frames`] | a movie: folder of pictures, PNG, PGM, JPEG, GIF, `.npy`, `.npz`, raw bytes, video | frame by frame | |
+//! | [`frames`] | a movie: folder of pictures, PNG, PGM, JPEG, GIF, `.npy`, `.npz`, `.inr`, raw bytes, video | frame by frame | |
 //! | [`gif`] | animated GIF | (by [`frames`]) | frame by frame |
 //! | [`png`] | PNG picture | (by [`frames`]) | whole |
 //! | [`parameters`] | parameter values, `.toml` or `.json` | whole | whole |
+//! | [`inr`] | a movie of Virtual Retina, `.inr` | frame by frame | frame by frame |
+//! | [`spikes`] | spikes, `.spk` or `.events` | one by one | one by one |
+//! | [`simulation_index`] | `simulation.txt` of Virtual Retina | whole | whole |
+//! | [`description`] | a retina, `.xml`, `.toml` or `.json` | whole | whole |
 //!
 //! Two rules hold everywhere:
 //!
@@ -35,21 +39,29 @@
 //! ```
 
 pub mod array;
+pub mod description;
 pub mod error;
 pub mod frames;
 pub mod gif;
+pub mod inr;
 pub mod npy;
 pub mod npz;
 pub mod parameters;
 pub mod png;
+pub mod simulation_index;
+pub mod spikes;
 
 mod draft;
 
 pub use array::{Array, ArrayData, Element, ElementType};
+pub use description::{Syntax, format_description, parse_description, read_description, write_description};
 pub use error::{Error, Result};
 pub use frames::{FrameSource, OpenOptions, RawFormat, RawType, open};
 pub use gif::GifWriter;
+pub use inr::{InrReader, InrWriter};
 pub use npy::{NpyWriter, read_npy, write_npy};
 pub use npz::{ArrayId, NpzWriter, read_npz, write_npz};
 pub use parameters::{ParameterValue, Parameters, read_parameters, write_parameters};
 pub use png::{write_png_grey, write_png_rgb};
+pub use simulation_index::SimulationIndex;
+pub use spikes::{SpikeEvent, SpikeFormat, SpikeReader, SpikeWriter};

@@ -9,6 +9,7 @@
 //! | `.gif` | an animation; transparent parts are black |
 //! | `.npy` | an array (time, height, width), (1, 1, time, height, width) or (height, width) |
 //! | `.npz`, or `file.npz:name` | such an array in an archive; without a name the first one with 3 or 5 axes |
+//! | `.inr` | a movie of Virtual Retina; its numbers are taken as they are |
 //! | `-` | raw frames on standard input, as [`RawFormat`] says |
 //! | anything else | a video, decoded by the programs `ffprobe` and `ffmpeg` |
 //!
@@ -155,6 +156,11 @@ pub fn open(input: &str, options: &OpenOptions) -> Result<Box<dyn FrameSource>> 
     match ending.to_ascii_lowercase().as_str() {
         "npy" => stream::npy(path, options),
         "npz" => stream::npz(path, None, options),
+        "inr" if options.linear_light => {
+            let expected = "integer pictures, since the numbers of .inr are taken as they are";
+            Err(Error::argument("linear_light", expected, input))
+        }
+        "inr" => Ok(Box::new(crate::inr::InrReader::open(path)?)),
         "gif" => animation::open(path, options),
         _ if pictures::is_picture(path) => pictures::sequence(vec![path.to_owned()], options),
         _ => video::open(path, options),

@@ -22,6 +22,8 @@
 //!       └─ units: Vec<Unit>                            unit
 //! ```
 //!
+//! `keys.rs` reads and changes it by dotted keys, [`tree`] turns it into nested tables and back.
+//!
 //! Nodes with a field `enabled` can be switched off and keep what they say. What is simulated is
 //! [`RetinaDescription::enabled_only`].
 //!
@@ -31,6 +33,7 @@
 mod cell_array;
 mod contrast_gain_control;
 mod ganglion_layer;
+mod keys;
 mod log_polar;
 mod microsaccades;
 mod outer_plexiform;
@@ -38,6 +41,7 @@ mod presets;
 mod sampling;
 pub mod schema;
 mod spiking_channel;
+pub mod tree;
 
 pub use cell_array::{CircularArray, SquareArray, Unit};
 pub use contrast_gain_control::{ContrastGainControl, CustomGainControl};
@@ -180,7 +184,10 @@ impl Node for RetinaDescription {
                 self.contrast_gain_control =
                     Some(ContrastGainControl { custom, ..ContrastGainControl::default() });
             }
-            "ganglion-layer" => self.ganglion_layers.push(GanglionLayer::default()),
+            "ganglion-layer" => {
+                self.ganglion_layers.push(GanglionLayer::default());
+                return self.ganglion_layers.last_mut().map(|layer| layer as &mut dyn Node);
+            }
             _ => return None,
         }
         self.nodes_mut(slot).pop()

@@ -103,7 +103,11 @@ impl Node for SpikingChannel {
 
     fn add(&mut self, slot: &Slot) -> Option<&mut dyn Node> {
         match slot.key {
-            "units" => self.units.push(Unit::default()),
+            "units" => {
+                // Without a list of all of them: there may be a hundred thousand.
+                self.units.push(Unit::default());
+                return self.units.last_mut().map(|unit| unit as &mut dyn Node);
+            }
             "square-array" => self.array = Some(CellArray::Square(SquareArray::default())),
             "circular-array" => self.array = Some(CellArray::Circular(CircularArray::default())),
             _ => return None,
