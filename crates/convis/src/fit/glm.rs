@@ -75,21 +75,25 @@ pub struct Glm {
     pub search: NewtonOptions,
 }
 
+/// Filter, history and bias of a cell, or their standard errors.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Coefficients {
+    /// k: `[lag][row][column]`, lag 0 (the present) first.
+    pub filter: Vec<f64>,
+    /// h: one number a bump, cell after cell where they are coupled.
+    pub history: Vec<f64>,
+    /// b.
+    pub bias: f64,
+}
+
 /// A cell after the fit.
 #[derive(Clone, Debug)]
 pub struct GlmCell {
-    /// k: `[lag][row][column]`, lag 0 (the present) first.
-    pub filter: Vec<f64>,
-    /// Standard errors of the filter's numbers, by the curvature of the penalised likelihood.
-    pub filter_error: Vec<f64>,
-    /// h: one number a bump, cell after cell where they are coupled.
-    pub history: Vec<f64>,
-    /// Standard errors of the history.
-    pub history_error: Vec<f64>,
-    /// b.
-    pub bias: f64,
-    /// Standard error of the bias.
-    pub bias_error: f64,
+    /// What was found.
+    pub found: Coefficients,
+    /// Standard errors, by the curvature of the penalised likelihood; NaN for filters of more than 2048 numbers without
+    /// a prior.
+    pub error: Coefficients,
     /// Mean response: that of the null model.
     pub mean: f64,
     /// The search.
@@ -130,7 +134,7 @@ impl Glm {
     /// As [`Glm::fit`].
     pub fn predict(
         &self,
-        cell: &GlmCell,
+        cell: &Coefficients,
         unit: usize,
         stimulus: &[f64],
         responses: &[Vec<f64>],
@@ -146,7 +150,7 @@ impl Glm {
     }
 
     /// θ of a cell: the window oldest first.
-    fn theta(&self, cell: &GlmCell) -> Vec<f64> {
+    fn theta(&self, cell: &Coefficients) -> Vec<f64> {
         let mut theta = reversed(&cell.filter, self.size[0] * self.size[1]);
         theta.extend_from_slice(&cell.history);
         theta.push(cell.bias);
@@ -372,18 +376,13 @@ fn cell(
     let pixels = shape[1] * shape[2];
     let first = prior.as_ref().map_or(filter.len(), SmoothPrior::modes);
     let last = minimum.theta.len() - 1;
-    GlmCell {
-        filter: reversed(&filter, pixels),
-        filter_error: reversed(&filter_error, pixels),
-        history: minimum.theta[first..last].to_vec(),
-        history_error: error[first..last].to_vec(),
-        bias: minimum.theta[last],
-        bias_error: error[last],
-        mean,
-        minimum,
-        penalty,
-        prior,
-    }
+    let coefficients = |filter: &[f64], all: &[f64]| Coefficients {
+        filter: reversed(filter, pixels),
+        history: all[first..last].to_vec(),
+        bias: all[last],
+    };
+    let (found, error) = (coefficients(&filter, &minimum.theta), coefficients(&filter_error, error));
+    GlmCell { found, error, mean, minimum, penalty, prior }
 }
 
 #[cfg(test)]
@@ -440,17 +439,17 @@ mod tests {
         };
         for cell in &cells {
             for (i, want) in [0.5, 2.0, -1.0, 0.0].into_iter().enumerate() {
-                within(cell.filter[i], cell.filter_error[i], want);
+                within(cell.found.filter[i], cell.error.filter[i], want);
             }
-            within(cell.bias, cell.bias_error, -1.5);
-            assert!(cell.filter_error[0] < 0.1);
+            within(cell.found.bias, cell.error.bias, -1.5);
+            assert!(cell.error.filter[0] < 0.1);
         }
         for (cell, want) in cells.iter().zip([[-2.0, 0.0], [1.0, -2.0]]) {
-            within(cell.history[0], cell.history_error[0], want[0]);
-            within(cell.history[1], cell.history_error[1], want[1]);
+            within(cell.found.history[0], cell.error.history[0], want[0]);
+            within(cell.found.history[1], cell.error.history[1], want[1]);
         }
         // Prediction is the expectation: a little better than the mean rate.
-        let rate = glm.predict(&cells[1], 1, &stimulus, &counts).unwrap();
+        let rate = glm.predict(&cells[1].found, 1, &stimulus, &counts).unwrap();
         let mean = counts[1].iter().sum::<f64>() / 40_000.0;
         assert!((rate.iter().sum::<f64>() / 40_000.0 - mean).abs() < 1e-4);
     }
@@ -470,7 +469,7 @@ mod tests {
         let truth: Vec<f64> = (0..60).map(|i| if (10..15).contains(&i) { 1.5 } else { 0.0 }).collect();
         let error = |regularizer| {
             let cell = &Glm { regularizer, ..glm }.fit(&stimulus, std::slice::from_ref(&counts)).unwrap()[0];
-            cell.filter.iter().zip(&truth).map(|(a, b)| (a - b).powi(2)).sum::<f64>()
+            cell.found.filter.iter().zip(&truth).map(|(a, b)| (a - b).powi(2)).sum::<f64>()
         };
         let none = error(Regularizer::None);
         for name in ["ridge", "smooth", "auto"] {

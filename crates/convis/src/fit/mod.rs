@@ -36,7 +36,7 @@ mod raised_cosines;
 mod smooth_prior;
 
 pub use design::Design;
-pub use glm::{Glm, GlmCell, Regularizer};
+pub use glm::{Coefficients, Glm, GlmCell, Regularizer};
 pub use likelihood::{Loss, Nonlinearity, Observation};
 pub use newton::{Minimum, NewtonOptions, Regression};
 pub use penalty::Penalty;

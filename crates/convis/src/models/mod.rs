@@ -7,6 +7,7 @@
 //! | `rfn.rs` | [`RFN`]: a receptive field and a rectifier ([`RF`] alone is a filter) |
 //! | `lnln.rs` `lnlnln.rs` `lnlnlnln.rs` | [`LNLN`], [`LNLNLN`], [`LNLNLNLN`]: two, three, four of them in a row |
 //! | `lnsn.rs` | [`LNSN`]: rectified subunits that are summed and rectified again |
+//! | `lnp.rs` | [`LNP`]: a receptive field and an output nonlinearity, to be fitted to recorded cells |
 //! | `lnfdlnf.rs` | [`LNFDLNF`]: two stages with feedback, and a delay between them |
 //! | `lncascade.rs` | [`LNCascade`]: any filters and any nonlinearities in turn |
 //! | `mcintosh.rs` | [`McIntosh`]: the convolutional network of McIntosh et al. (2016) |
@@ -26,6 +27,7 @@ mod lnfdlnf;
 mod lnln;
 mod lnlnln;
 mod lnlnlnln;
+mod lnp;
 mod lnsn;
 mod mcintosh;
 mod members;
@@ -47,6 +49,7 @@ pub use lnfdlnf::LNFDLNF;
 pub use lnln::LNLN;
 pub use lnlnln::LNLNLN;
 pub use lnlnlnln::LNLNLNLN;
+pub use lnp::LNP;
 pub use lnsn::LNSN;
 pub use mcintosh::{McIntosh, McIntoshOptions};
 pub use members::Mode;

@@ -1,0 +1,109 @@
+//! `fit_glm` and `predict_glm`: regressions on recordings.
+
+use convis::fit::{Coefficients, Glm, GlmCell, Loss, NewtonOptions, Nonlinearity, Observation, RaisedCosines, Regularizer};
+use numpy::{IntoPyArray, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::compute::compute;
+use crate::errors::checked;
+use crate::options::Options;
+
+/// What to fit, from options by name: lags, size, nonlinearity, power, loss, dispersion, delta, regularizer, ridge, time,
+/// space, history (count, first, last, offset; or None), coupled, iterations, tolerance.
+fn glm(options: Bound<'_, PyDict>) -> PyResult<Glm> {
+    let o = Options::new(options);
+    let nonlinearity = match checked(Nonlinearity::named(&o.text("nonlinearity")?))? {
+        Nonlinearity::Power(_) => Nonlinearity::Power(o.number("power")?),
+        other => other,
+    };
+    let loss = match checked(Loss::named(&o.text("loss")?))? {
+        Loss::NegativeBinomial { .. } => Loss::NegativeBinomial { dispersion: o.number("dispersion")? },
+        Loss::Huber { .. } => Loss::Huber { delta: o.number("delta")? },
+        other => other,
+    };
+    let regularizer = match checked(Regularizer::named(&o.text("regularizer")?))? {
+        Regularizer::Quadratic { ridge, time, space } => Regularizer::Quadratic {
+            ridge: o.maybe_number("ridge")?.or(ridge),
+            time: o.maybe_number("time")?.or(time),
+            space: o.maybe_number("space")?.or(space),
+        },
+        other => other,
+    };
+    let history = o.maybe_numbers("history")?.map(|[count, first, last, offset]| RaisedCosines {
+        count: count as usize,
+        first,
+        last,
+        offset,
+    });
+    Ok(Glm {
+        lags: o.count("lags")?,
+        size: o.counts("size")?,
+        observation: Observation { nonlinearity, loss },
+        regularizer,
+        history,
+        coupled: o.flag("coupled")?,
+        search: NewtonOptions { iterations: o.count("iterations")?, tolerance: o.number("tolerance")? },
+    })
+}
+
+fn rows(array: &PyReadonlyArray2<'_, f64>) -> Vec<Vec<f64>> {
+    array.as_array().rows().into_iter().map(|row| row.to_vec()).collect()
+}
+
+/// Fit a generalised linear model; a dictionary for every cell.
+///
+/// `stimulus` holds the frames one after the other, `responses` a row for each cell.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // the binding hands over what it converted
+pub fn fit_glm<'py>(
+    py: Python<'py>,
+    options: Bound<'py, PyDict>,
+    stimulus: PyReadonlyArray1<'py, f64>,
+    responses: PyReadonlyArray2<'py, f64>,
+) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    let (glm, stimulus, responses) = (glm(options)?, stimulus.as_slice()?, rows(&responses));
+    let cells = compute(py, || checked(glm.fit(stimulus, &responses)))?;
+    cells.into_iter().map(|cell| described(py, cell)).collect()
+}
+
+fn described(py: Python<'_>, cell: GlmCell) -> PyResult<Bound<'_, PyDict>> {
+    let all = PyDict::new(py);
+    all.set_item("filter", cell.found.filter.into_pyarray(py))?;
+    all.set_item("filter_error", cell.error.filter.into_pyarray(py))?;
+    all.set_item("history", cell.found.history.into_pyarray(py))?;
+    all.set_item("history_error", cell.error.history.into_pyarray(py))?;
+    all.set_item("bias", cell.found.bias)?;
+    all.set_item("bias_error", cell.error.bias)?;
+    all.set_item("mean", cell.mean)?;
+    all.set_item("loss", cell.minimum.loss)?;
+    all.set_item("losses", cell.minimum.losses)?;
+    all.set_item("converged", cell.minimum.converged)?;
+    if let Some(penalty) = cell.penalty {
+        all.set_item("penalty", (penalty.ridge, penalty.time, penalty.space))?;
+    }
+    if let Some(prior) = cell.prior {
+        all.set_item("smoothness", prior.smoothness)?;
+        all.set_item("envelope", prior.envelope.map(|envelope| (envelope.centre, envelope.width)))?;
+    }
+    Ok(all)
+}
+
+/// The expected response of a cell of a fitted generalised linear model in every step.
+///
+/// `filter`, `history` and `bias` are those that `fit_glm` gave; `responses` is what all cells did, used where there is a history.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // the binding hands over what it converted
+pub fn predict_glm<'py>(
+    py: Python<'py>,
+    options: Bound<'py, PyDict>,
+    (filter, history, bias): (Vec<f64>, Vec<f64>, f64),
+    unit: usize,
+    stimulus: PyReadonlyArray1<'py, f64>,
+    responses: PyReadonlyArray2<'py, f64>,
+) -> PyResult<Bound<'py, numpy::PyArray1<f64>>> {
+    let (glm, stimulus, responses) = (glm(options)?, stimulus.as_slice()?, rows(&responses));
+    let cell = Coefficients { filter, history, bias };
+    let rate = compute(py, || checked(glm.predict(&cell, unit, stimulus, &responses)))?;
+    Ok(rate.into_pyarray(py))
+}
