@@ -5,6 +5,9 @@
 //! same bits.
 //!
 //! The environment variable `CONVIS_SIMD` (`baseline`, `avx2`, `avx512`) forces a level that the processor has.
+//!
+//! Where `CONVIS_ONE_LEVEL` is set while the library is built, kernels are compiled for AVX2 alone and everything runs on
+//! that: builds take half the time while one works on something else. Such a build runs on no older processor.
 #![allow(unsafe_code)] // calling a function compiled for more instructions than the build's baseline
 
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -54,6 +57,9 @@ impl Level {
     }
 }
 
+/// Whether kernels are compiled once only.
+const ONE_LEVEL: bool = option_env!("CONVIS_ONE_LEVEL").is_some();
+
 /// 0: not yet chosen; otherwise [`Level::code`].
 static CHOSEN: AtomicU8 = AtomicU8::new(0);
 
@@ -95,6 +101,11 @@ pub fn force(level: Level) -> Result<(), &'static str> {
 /// Runs `kernel` compiled for the level in use. Mark the closure `#[inline(always)]`, and everything it calls.
 #[inline(always)]
 pub fn vectorized<R>(kernel: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    if ONE_LEVEL {
+        // SAFETY: who sets `CONVIS_ONE_LEVEL` while building vouches for AVX2 and FMA.
+        return unsafe { with_avx2(kernel) };
+    }
     #[cfg(target_arch = "x86_64")]
     match level() {
         // SAFETY: `level` returns only levels that the processor was found to have.

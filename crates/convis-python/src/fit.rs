@@ -1,6 +1,8 @@
 //! `fit_glm` and `predict_glm`: regressions on recordings.
 
-use convis::fit::{Coefficients, Glm, GlmCell, Loss, NewtonOptions, Nonlinearity, Observation, RaisedCosines, Regularizer};
+use convis::fit::{
+    Coefficients, Glm, GlmCell, Loss, NewtonOptions, Nonlinearity, Observation, RaisedCosines, Regularizer,
+};
 use numpy::{IntoPyArray, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -97,12 +99,13 @@ fn described(py: Python<'_>, cell: GlmCell) -> PyResult<Bound<'_, PyDict>> {
 pub fn predict_glm<'py>(
     py: Python<'py>,
     options: Bound<'py, PyDict>,
-    (filter, history, bias): (Vec<f64>, Vec<f64>, f64),
+    cell: (Vec<f64>, Vec<f64>, f64),
     unit: usize,
     stimulus: PyReadonlyArray1<'py, f64>,
     responses: PyReadonlyArray2<'py, f64>,
 ) -> PyResult<Bound<'py, numpy::PyArray1<f64>>> {
     let (glm, stimulus, responses) = (glm(options)?, stimulus.as_slice()?, rows(&responses));
+    let (filter, history, bias) = cell;
     let cell = Coefficients { filter, history, bias };
     let rate = compute(py, || checked(glm.predict(&cell, unit, stimulus, &responses)))?;
     Ok(rate.into_pyarray(py))

@@ -7,6 +7,7 @@
 //! | `arrays.rs` | numpy arrays to tensors and back, without copying where possible |
 //! | `frames.rs` | movies in files |
 //! | `tensor.rs`, `parameter.rs`, `state.rs`, `layer.rs` | the Python classes |
+//! | `fit.rs` | regressions on recordings |
 //! | `models.rs`, `options.rs` | layers by name and options |
 //! | `convolution.rs` | what only convolutions can do |
 
@@ -14,6 +15,7 @@ mod arrays;
 mod compute;
 mod convolution;
 mod errors;
+mod fit;
 mod frames;
 mod layer;
 mod models;
@@ -38,6 +40,8 @@ mod _native {
     use super::convolution::{
         convolution_mode, convolution_plan, convolution_set_mode, convolution_set_weight,
     };
+    #[pymodule_export]
+    use super::fit::{fit_glm, predict_glm};
     #[pymodule_export]
     use super::frames::{FrameReader, PyGifWriter};
     #[pymodule_export]

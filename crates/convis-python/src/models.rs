@@ -7,6 +7,8 @@ use convis::filters::{
     NLRectifySquare, NLSquare, PlanChoice, RecursiveBlur, RecursiveKind, SpatialRecursiveFilter, Sum,
     TemporalHighPassFilterRecursive, TemporalLowPassFilterRecursive, TimePadding, VariableDelay,
 };
+use convis::fit::Nonlinearity;
+use convis::models::LNP;
 use convis::retina::{
     Bipolar, GanglionInput, GanglionSpiking, HalfRecursiveOplFilter, Opl, OplKind, RecursiveOplFilter,
     Retina, RetinaOptions,
@@ -140,6 +142,13 @@ fn layer(kind: &str, o: &Options<'_>, resolution: Resolution) -> PyResult<Arc<dy
         "GanglionSpiking" => {
             let surrogate = surrogate(o)?;
             made(GanglionSpiking::new(integration(o)?, r).and_then(|cells| cells.with_surrogate(surrogate)))
+        }
+        "LNP" => {
+            let nonlinearity = match checked(Nonlinearity::named(&o.text("nonlinearity")?))? {
+                Nonlinearity::Power(_) => Nonlinearity::Power(o.number("power")?),
+                other => other,
+            };
+            made(LNP::new(o.count("units")?, o.count("lags")?, o.counts("spatial")?, nonlinearity, r))
         }
         "Retina" => {
             let options = RetinaOptions {

@@ -55,6 +55,21 @@ impl<'py> Options<'py> {
         self.take(name, "a number")
     }
 
+    /// A number, or None.
+    pub fn maybe_number(&self, name: &str) -> PyResult<Option<f64>> {
+        self.take(name, "a number, or None")
+    }
+
+    /// Numbers, as many as asked for, or None.
+    pub fn maybe_numbers<const N: usize>(&self, name: &str) -> PyResult<Option<[f64; N]>> {
+        self.take(name, &format!("{N} numbers, or None"))
+    }
+
+    /// A name.
+    pub fn text(&self, name: &str) -> PyResult<String> {
+        self.take(name, "a name")
+    }
+
     /// A whole number from 0.
     pub fn count(&self, name: &str) -> PyResult<usize> {
         self.take(name, "a whole number from 0")

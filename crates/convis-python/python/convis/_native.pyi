@@ -22,8 +22,10 @@ __all__ = [
     "convolution_set_mode",
     "convolution_set_weight",
     "default_chunk",
+    "fit_glm",
     "izhikevich_presets",
     "nearest",
+    "predict_glm",
     "seed",
 ]
 
@@ -171,3 +173,13 @@ def izhikevich_presets() -> list[tuple[str, list[float]]]: ...
 def nearest(name: str, existing: list[str]) -> str | None: ...
 def default_chunk(numbers_per_frame: int) -> int: ...
 def config() -> dict[str, str]: ...
+def fit_glm(
+    options: dict[str, Any], stimulus: NDArray[np.float64], responses: NDArray[np.float64]
+) -> list[dict[str, Any]]: ...
+def predict_glm(
+    options: dict[str, Any],
+    cell: tuple[list[float], list[float], float],
+    unit: int,
+    stimulus: NDArray[np.float64],
+    responses: NDArray[np.float64],
+) -> NDArray[np.float64]: ...
