@@ -4,6 +4,7 @@
 ``convis.retina``      the retina of Wohrer & Kornprobst (2009) and its stages
 ``convis.filters``     filters in space and time
 ``convis.spiking``     neurons that fire
+``convis.metrics``     how well a prediction describes a response
 ``convis.streams``     movies that come and go frame by frame: files, video, cameras, sockets
 ``convis.variables``   parameters, states, tensors
 ``convis.base``        layers, their outputs, and the runner
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 import operator as _operator
 
-from . import _native, base, filters, retina, spiking, streams, variables
+from . import _native, base, filters, metrics, retina, spiking, streams, variables
 from ._gradients import no_grad
 from ._layer import Layer
 from ._native import Tensor
@@ -69,6 +70,7 @@ __all__ = [
     "default_grad_enabled",
     "default_resolution",
     "filters",
+    "metrics",
     "no_grad",
     "plot",
     "plot_5d_matshow",
