@@ -5,6 +5,7 @@
 #   bench    speed of every operation, and of the retina beside the toolbox of 2018; appends to bench/record/
 #   golden   compare with recorded numbers: make golden DIR=folder
 #   python   build the wheel and install it into .venv
+#   book     build the user guide into book/: its code runs, its figures are drawn
 #   fmt      format all sources
 #   clean    remove what was built here
 #
@@ -23,7 +24,7 @@ VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 PYTHON_SOURCES := $(shell find crates -name '*.rs' -o -name '*.py' -o -name '*.pyi' -o -name Cargo.toml -o -name pyproject.toml)
 
-.PHONY: help demo test test-rust test-docs test-python bench golden python fmt clean
+.PHONY: help demo test test-rust test-docs test-python bench golden python book fmt clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -42,7 +43,7 @@ test-rust:
 golden:
 	cargo test --release --quiet -p convis --test golden -- $(DIR)
 
-test-docs:
+test-docs: book
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
 
 test-python: python
@@ -67,9 +68,16 @@ $(VENV)/installed: $(VENV)/requirements $(PYTHON_SOURCES)
 	$(VENV_PYTHON) -m pip install --quiet --force-reinstall --no-deps $(VENV)/wheels/*.whl
 	touch $@
 
+book: $(VENV)/book-requirements
+	cd docs/book && ../../$(VENV)/bin/mkdocs build --strict --quiet --site-dir ../../book
+
+$(VENV)/book-requirements: docs/book/requirements-docs.txt $(VENV)/installed
+	$(VENV_PYTHON) -m pip install --quiet -r $<
+	cp $< $@
+
 fmt:
 	cargo fmt --all
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo book
 	cargo clean

@@ -6,6 +6,7 @@
 //! | `errors.rs` | the library's errors as Python exceptions |
 //! | `arrays.rs` | numpy arrays to tensors and back, without copying where possible |
 //! | `frames.rs` | movies in files |
+//! | `description.rs` | configurations of retinas |
 //! | `tensor.rs`, `parameter.rs`, `state.rs`, `layer.rs` | the Python classes |
 //! | `fit.rs` | regressions on recordings |
 //! | `models.rs`, `options.rs` | layers by name and options |
@@ -14,6 +15,7 @@
 mod arrays;
 mod compute;
 mod convolution;
+mod description;
 mod errors;
 mod fit;
 mod frames;
@@ -41,9 +43,11 @@ mod _native {
         convolution_mode, convolution_plan, convolution_set_mode, convolution_set_weight,
     };
     #[pymodule_export]
+    use super::description::PyDescription;
+    #[pymodule_export]
     use super::fit::{fit_glm, predict_glm};
     #[pymodule_export]
-    use super::frames::{FrameReader, PyGifWriter};
+    use super::frames::{FrameReader, InrFile, PyGifWriter, PyInrWriter};
     #[pymodule_export]
     use super::layer::PyLayer;
     #[pymodule_export]

@@ -74,7 +74,7 @@ def test_frames_side_by_side(movie):
     assert any("batch 1, channel 2" in axes.get_ylabel() for axes in batches.axes)
 
 
-@pytest.mark.parametrize("shape", [(), (7,), (5, 6), (9, 5, 6), (2, 9, 5, 6), (1, 1, 9, 5, 6), (1, 5, 5), (9, 1, 1)])
+@pytest.mark.parametrize("shape", [(), (7,), (5, 6), (9, 5, 6), (2, 9, 5, 6), (1, 1, 9, 5, 6), (1, 5, 5), (9, 1, 1), (3, 1, 1, 9, 5, 6)])
 def test_tensors_of_any_number_of_axes(shape):
     drawn(convis.plot_tensor(np.random.default_rng(0).standard_normal(shape)))
     drawn(convis.plot(np.ones(shape)))
@@ -129,7 +129,7 @@ def test_animations_as_video(movie, tmp_path):
 
 
 def test_what_cannot_be_drawn_is_said():
-    for bad in (None, "movie", np.zeros((0, 3, 3)), np.zeros((2,) * 6)):
+    for bad in (None, "movie", np.zeros((0, 3, 3)), np.zeros((2,) * 7)):
         with pytest.raises((TypeError, ValueError), match="x:"):
             convis.plot_tensor(bad)
     with pytest.raises(ValueError, match="plot_tensor"):

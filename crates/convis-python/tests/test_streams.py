@@ -197,6 +197,31 @@ def test_numpy_files_that_are_not_completed_leave_nothing(tmp_path):
         streams.NumpyWriter(tmp_path / "x.dat")
 
 
+def test_movies_of_virtual_retina(tmp_path):
+    path = tmp_path / "x.inr"
+    frames = np.random.default_rng(0).random((20, 3, 5))
+    with streams.InrImageStreamWriter(path) as file:
+        file.put(frames[:7])
+        assert not path.exists()
+        file.put(frames[7:])
+    movie = streams.InrImageStreamer(path)
+    assert movie.size == (3, 5) and len(movie) == 20
+    assert np.array_equal(np.concatenate([movie.get(4), movie.get(100)]), frames) and movie.ended
+    movie.reset()
+    assert taken(movie) == frames[:, 0, 0].tolist()
+    with pytest.raises(ZeroDivisionError), streams.InrImageStreamWriter(path) as file:
+        file.put(frames)
+        raise ZeroDivisionError
+    assert os.listdir(tmp_path) == ["x.inr"]
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match="inr"):
+        streams.InrImageStreamer(path)
+    with pytest.raises(FileNotFoundError):
+        streams.InrImageStreamer(tmp_path / "missing.inr")
+    with pytest.raises(ValueError, match=r"\.inr"):
+        streams.InrImageStreamWriter(tmp_path / "x.dat")
+
+
 def test_pictures_in_natural_order(tmp_path):
     for i in range(12):
         (tmp_path / f"frame{i}.pgm").write_bytes(b"P5 3 2 255\n" + bytes([20 * i] * 6))

@@ -81,10 +81,12 @@ def _array(x: Any) -> Array:
 
 
 def _movie(x: Any) -> Array:
-    """Five axes."""
+    """Five axes; trials and batches are one."""
     array = _array(x)
+    if array.ndim == 6:
+        array = array.reshape(-1, *array.shape[2:])
     if array.ndim > 5:
-        raise ValueError(f"x: expected up to 5 axes, got shape {array.shape}")
+        raise ValueError(f"x: expected up to 6 axes, got shape {array.shape}")
     if array.ndim < 3:
         raise ValueError(f"x: expected a movie (time, height, width), got shape {array.shape}; see plot_tensor")
     return array[(None,) * (5 - array.ndim)]
@@ -373,7 +375,7 @@ def plot_5d_matshow(x: Any, resolution: Resolution | None = None, most: int = 12
     pictures = [(plane, frame) for plane in range(len(planes)) for frame in shown]
     columns = min(6, len(shown)) if len(planes) == 1 else len(shown)
     rows = math.ceil(len(pictures) / columns)
-    side = min(2.2, 12 / columns)
+    side = min(2.2, 9 / columns)
     size = (side * columns + 1.2, (side * height / width + 0.25) * rows + 0.6)
     figure, grid = _figure(rows, columns, figsize=size, squeeze=False, sharex=True, sharey=True)
     colours = colour_scale(planes[:, shown])

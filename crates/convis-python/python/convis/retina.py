@@ -8,6 +8,7 @@
 :class:`Bipolar`                      bipolar cells with contrast gain control
 :class:`GanglionInput`                synaptic input of ganglion cells
 :class:`GanglionSpiking`              spikes of ganglion cells
+:class:`RetinaConfiguration`          what a retina is to be like, as files of Virtual Retina say it
 ====================================  =============================================================
 
 Source: Wohrer & Kornprobst 2009, "Virtual Retina: a biological retina model and simulator, with contrast gain
@@ -16,13 +17,23 @@ control", J. Comput. Neurosci. 26:219-249.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ._native_layer import NativeLayer, native_layer
 from ._parameter import Parameter
 from ._resolution import Resolution
+from ._retina_configuration import RetinaConfiguration, parse_config
 
-__all__ = ["OPL", "Bipolar", "GanglionInput", "GanglionSpiking", "HalfRecursiveOPLFilter", "RecursiveOPLFilter", "Retina"]
+__all__ = [
+    "OPL",
+    "Bipolar",
+    "GanglionInput",
+    "GanglionSpiking",
+    "HalfRecursiveOPLFilter",
+    "RecursiveOPLFilter",
+    "Retina",
+    "RetinaConfiguration",
+]
 
 
 def __dir__() -> list[str]:
@@ -313,3 +324,18 @@ class Retina(NativeLayer):
         self._build(resolution, **stages, integration=integration, surrogate=surrogate)
         if not spikes:
             self.__dict__["_spiking"] = {}
+
+    def parse_config(self, configuration: Any) -> None:
+        """Set its parameters to what a configuration says.
+
+        Every value goes to the parameter it belongs to, unchanged. A warning lists the keys that are not applied, with
+        the reason: nodes this model does not have, a resolution it was not built for, an input luminosity range (input
+        is taken as it is).
+
+        Parameters
+        ----------
+        configuration : RetinaConfiguration, str, path or dict
+            A configuration, a file of one (``.xml``, ``.toml``, ``.json``), nested dictionaries, or the name of one, see
+            :meth:`RetinaConfiguration.presets`.
+        """
+        parse_config(self, configuration)

@@ -13,6 +13,7 @@ model and another stream in a thread.
 :class:`NumpyReader`             a ``.npy`` file, read as needed; :class:`NumpyWriter` writes one
 :class:`ImageSequence`           pictures of a folder, an animated GIF
 :class:`VideoReader`             a video or a camera; :class:`VideoWriter` writes a video
+:class:`InrImageStreamer`        a movie of Virtual Retina; :class:`InrImageStreamWriter` writes one
 :class:`StreamFromNetwork`       frames of another program; :class:`StreamToNetwork` sends them
 :class:`IdxStream`               pictures of MNIST and its kin
 ===============================  ===========================================================================
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 from ._generated import RandomStream
 from ._idx import IdxStream
+from ._inr import InrImageStreamer, InrImageStreamWriter
 from ._network import StreamFromNetwork, StreamToNetwork
 from ._numpy_files import NumpyReader, NumpyWriter
 from ._pictures import ImageSequence, VideoReader, VideoWriter
@@ -34,6 +36,8 @@ from ._stream import Stream
 __all__ = [
     "IdxStream",
     "ImageSequence",
+    "InrImageStreamWriter",
+    "InrImageStreamer",
     "NumpyReader",
     "NumpyWriter",
     "ProcessingStream",
