@@ -3,6 +3,9 @@
 #   demo     build everything and show a retina a real photograph; leaves pictures in demo/
 #   test     everything that must hold: style, lints, Rust tests, recorded numbers, documentation, Python tests
 #   bench    speed of every operation, and of the retina beside the toolbox of 2018; appends to bench/record/
+#            and writes the tables of docs/performance.md
+#   soak     a million frames from a stream, spikes to disk; memory must stay flat
+#   fuzz     the readers of Virtual Retina's files on random bytes, a minute each
 #   golden   compare with recorded numbers: make golden DIR=folder
 #   python   build the wheel and install it into .venv
 #   book     build the user guide into book/: its code runs, its figures are drawn
@@ -24,7 +27,7 @@ VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 PYTHON_SOURCES := $(shell find crates -name '*.rs' -o -name '*.py' -o -name '*.pyi' -o -name Cargo.toml -o -name pyproject.toml)
 
-.PHONY: help demo test test-rust test-docs test-python bench golden python book fmt clean
+.PHONY: help demo test test-rust test-docs test-python bench soak fuzz golden python book fmt clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -43,6 +46,17 @@ test-rust:
 golden:
 	cargo test --release --quiet -p convis --test golden -- $(DIR)
 
+# What is found beside the small corpus of the project is kept in the cache.
+fuzz:
+	export PATH="$(CACHE)/tools/bin:$$PATH" RUSTC_BOOTSTRAP=1 CONVIS_ONE_LEVEL=1
+	export CARGO_TARGET_DIR="$(CACHE)/fuzz/target"
+	command -v cargo-fuzz > /dev/null || cargo install --quiet --locked --root "$(CACHE)/tools" cargo-fuzz
+	for reader in xml inr spk; do
+	    mkdir -p "$(CACHE)/fuzz/$$reader"
+	    cargo fuzz run "$$reader" "$(CACHE)/fuzz/$$reader" "fuzz/corpus/$$reader" -- \
+	        -max_total_time=60 -max_len=4096 -malloc_limit_mb=256 -timeout=10 -dict=fuzz/names.dict -print_final_stats=1
+	done
+
 test-docs: book
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
 
@@ -52,6 +66,10 @@ test-python: python
 bench: python
 	cargo bench --quiet -p convis-kernels --bench operations --no-run
 	$(PYTHON) bench/run.py --ours $(VENV_PYTHON) --micro "cargo bench --quiet -p convis-kernels --bench operations" $(ARGS)
+	$(PYTHON) bench/page.py
+
+soak: python
+	$(VENV_PYTHON) bench/soak.py $(ARGS)
 
 python: $(VENV)/installed
 

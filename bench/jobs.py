@@ -25,10 +25,26 @@ import traceback
 
 import numpy
 
-JOBS = ("retina", "import", "memory")
+JOBS = ("retina", "gradient", "opl", "picture", "convolution", "import", "memory")
 SIZES = (20, 50, 100, 224)  # pixels along each side
 GAINS_HZ = (0.0, 50.0)  # strength of the contrast gain control; 0 is off
 CHUNKS = (50, 100, 200, 400)  # frames; tried by a package that wants a chunk length
+
+#: Convolutions: kernel (time, height, width), frames, side in pixels, channels (in, out), whether with gradients.
+CONVOLUTIONS = (
+    ((5, 5, 5), 200, 64, (1, 1), False), ((5, 5, 5), 200, 64, (1, 1), True),
+    ((10, 10, 10), 1000, 20, (1, 1), False), ((10, 10, 10), 1000, 20, (1, 1), True),
+    ((20, 11, 11), 200, 50, (1, 1), False), ((20, 11, 11), 200, 50, (1, 1), True),
+    ((100, 11, 11), 200, 50, (1, 1), False), ((200, 21, 21), 2000, 20, (1, 1), False),
+    ((10, 5, 5), 200, 20, (8, 16), False), ((10, 5, 5), 200, 20, (8, 16), True),
+)
+
+#: Gradient job: frames and side in pixels.
+GRADIENT = {"frames": 200, "side": 50}
+
+#: Jobs on frames of video size: of the outer plexiform layer, and of a whole retina beside OpenCV's.
+OPL = {"frames": 20, "height": 480, "width": 640}
+PICTURE = {"frames": 20, "height": 480, "width": 640}
 
 #: Memory job: side in pixels and frames per piece; total and mark are per package.
 MEMORY_SIDE = 50
@@ -59,6 +75,28 @@ class Package:
         """Run the model on a movie, its state carried on; the outputs as arrays."""
         raise NotImplementedError
 
+    def gradient(self, frames: int, side: int):
+        """Functions that take one gradient step of a retina without spikes, each with how it does it in words.
+
+        A step is: the sum of squares of both outputs, and its gradient by all parameters.
+        """
+        raise NotImplementedError
+
+    def opl(self, frames: int, height: int, width: int):
+        """Functions that run the outer plexiform layer, each with how it does it in words."""
+        raise NotImplementedError
+
+    def picture(self, frames: int, height: int, width: int):
+        """Functions that run the whole retina with all it gives, each with how it does it in words."""
+        raise NotImplementedError
+
+    def convolution(self, kernel: list, frames: int, side: int, channels: list, gradients: bool):
+        """Functions that convolve a movie with all its history and borders, each with how it does it in words.
+
+        With gradients it also computes those by input and weight, for a given gradient of the output.
+        """
+        raise NotImplementedError
+
     def keep_model(self, settings: dict) -> bool:
         """Whether one model may serve all repeats (else each gets a fresh one)."""
         return True
@@ -84,16 +122,17 @@ def thread_count() -> int:
         return os.cpu_count() or 1
 
 
-def movie(frames: int, side: int, seed: int = 1, start: int = 0) -> numpy.ndarray:
+def movie(frames: int, side: int, seed: int = 1, start: int = 0,
+          height: int | None = None) -> numpy.ndarray:
     """A drifting grating with noise: luminance 0 to 1, float32, (time, height, width).
 
     Period 16 pixels, 4 cycles a second at steps of 1 ms, contrast 0.8, plus
-    uniform noise of ±0.1 in every pixel of every frame.
+    uniform noise of ±0.1 in every pixel of every frame. Square unless a height is given.
     """
     time_s = (start + numpy.arange(frames, dtype=numpy.float32))[:, None, None] * 1e-3
     column = numpy.arange(side, dtype=numpy.float32)[None, None, :]
     grating = 0.5 + 0.4 * numpy.sin(2 * numpy.pi * (column / 16 - 4 * time_s))
-    noise = numpy.random.default_rng(seed).random((frames, side, side), dtype=numpy.float32)
+    noise = numpy.random.default_rng(seed).random((frames, height or side, side), dtype=numpy.float32)
     return (grating + 0.2 * noise - 0.1).astype(numpy.float32)
 
 
@@ -167,6 +206,31 @@ def import_seconds(package: Package) -> float:
     return float(answer.stdout.split()[-1])
 
 
+def convolution_arrays(kernel, frames, side, channels) -> tuple:
+    """A movie, weights (out, in, time, height, width) and a gradient of the output."""
+    random = numpy.random.default_rng(3)
+    inputs, outputs = channels
+    x = random.random((1, inputs, frames, side, side), dtype=numpy.float32)
+    w = random.standard_normal((outputs, inputs, *kernel)).astype(numpy.float32)
+    g = random.standard_normal((1, outputs, frames, side, side)).astype(numpy.float32)
+    return x, w, g
+
+
+def best_seconds(ways) -> dict:
+    """Seconds that something takes: the best of a few runs, and of the package's ways to do it."""
+    best = {"seconds": float("inf")}
+    for run, how in ways:
+        run()
+        begin, seconds = time.perf_counter(), float("inf")
+        while seconds == float("inf") or time.perf_counter() - begin < 0.3:
+            start = time.perf_counter()
+            run()
+            seconds = min(seconds, time.perf_counter() - start)
+        if seconds < best["seconds"]:
+            best = {"seconds": seconds, "how": how}
+    return best
+
+
 def memory_growth(package: Package, settings: dict, quick: bool) -> dict:
     """Growth of resident memory over one long run in pieces, state carried on.
 
@@ -210,6 +274,8 @@ def serve(package: Package, answer_to) -> None:
                 answer = {}
             elif what == "repeat":
                 answer = job.repeat(request["least_seconds"])
+            elif what in ("gradient", "opl", "picture", "convolution"):
+                answer = best_seconds(getattr(package, what)(**request))
             elif what == "import":
                 answer = {"seconds": import_seconds(package)}
             elif what == "memory":
@@ -249,6 +315,14 @@ def run_alone(package: Package, options: argparse.Namespace):
                        "spikes_hz": repeats[-1]["spikes_hz"], "settings": settings,
                        "threads": [repeat["threads"] for repeat in repeats],
                        "tried": tuned["tried"], **common}
+    if "convolution" in options.jobs:
+        for kernel, frames, side, channels, gradients in CONVOLUTIONS:
+            sizes = {"kernel": kernel, "frames": frames, "side": side, "channels": channels,
+                     "gradients": gradients}
+            yield {"job": "convolution", **sizes, **best_seconds(package.convolution(**sizes)), **common}
+    for name, sizes in (("gradient", GRADIENT), ("opl", OPL), ("picture", PICTURE)):
+        if name in options.jobs:
+            yield {"job": name, **sizes, **best_seconds(getattr(package, name)(**sizes)), **common}
     if "import" in options.jobs:
         times = [import_seconds(package) for _ in range(5)]
         yield {"job": "import", "seconds": statistics.median(times), "repeats": times, **common}

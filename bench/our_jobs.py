@@ -43,6 +43,54 @@ class Ours(jobs.Package):
         outputs = model.run(movie, dt=None)
         return [numpy.asarray(outputs[cell]) for cell in range(2)]
 
+    def gradient(self, frames, side):
+        convis.seed(1)
+        retina = convis.retina.Retina(spikes=False)
+        retina.requires_grad_(True)
+        movie = convis.Tensor(jobs.movie(frames, side)[None, None])
+
+        def run():
+            retina.clear_state()
+            retina.zero_grad()
+            on, off = (retina(movie)[cell] for cell in range(2))
+            ((on * on).sum() + (off * off).sum()).backward()
+
+        return [(run, f"{self.threads({})} threads")]
+
+    def opl(self, frames, height, width):
+        return self._run(convis.retina.OPL(), frames, height, width)
+
+    def picture(self, frames, height, width):
+        return self._run(convis.retina.Retina(), frames, height, width)
+
+    def _run(self, layer, frames, height, width):
+        movie = jobs.movie(frames, width, height=height)
+
+        def run():
+            outputs = layer.run(movie)
+            return [numpy.asarray(outputs[i]) for i in range(len(outputs))]
+
+        return [(run, f"{self.threads({})} threads")]
+
+    def convolution(self, kernel, frames, side, channels, gradients):
+        x, w, g = jobs.convolution_arrays(kernel, frames, side, channels)
+        conv = convis.filters.Conv3d(*channels, tuple(kernel), bias=False)
+        conv.set_weight(w, flip=False)
+        movie = convis.Tensor(x, requires_grad=gradients)
+        gradient = convis.Tensor(g)
+
+        def run():
+            conv.clear_state()
+            if not gradients:
+                with convis.no_grad():
+                    conv(movie)
+                return
+            movie.zero_grad()
+            conv.zero_grad()
+            conv(movie).backward(gradient)
+
+        return [(run, conv.plan(x))]
+
 
 if __name__ == "__main__":
     jobs.main(Ours())

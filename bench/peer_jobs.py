@@ -70,6 +70,54 @@ class Peer(jobs.Package):
             outputs = model.run(movie, dt=settings["chunk"])
         return [numpy.asarray(outputs[cell].detach()) for cell in range(2)]
 
+    def gradient(self, frames, side):
+        movie = torch.from_numpy(jobs.movie(frames, side))[None, None]
+
+        def run(threads):
+            torch.set_num_threads(threads)
+            # A fresh model every time: its state would keep the graphs of all steps before.
+            retina = convis.retina.Retina(spikes=False)
+            for _, parameter in retina.named_parameters():
+                if isinstance(parameter, torch.Tensor) and parameter.is_leaf:
+                    parameter.requires_grad_(True)
+            on, off = (retina(movie)[cell] for cell in range(2))
+            ((on * on).sum() + (off * off).sum()).backward()
+
+        return self._with_threads(run)
+
+    def opl(self, frames, height, width):
+        movie = jobs.movie(frames, width, height=height)
+        layer = convis.retina.OPL()
+
+        def run(threads):
+            torch.set_num_threads(threads)
+            with torch.no_grad():
+                return numpy.asarray(layer.run(movie, dt=frames)[0])
+
+        return self._with_threads(run)
+
+    def _with_threads(self, run):
+        return [(lambda threads=threads: run(threads), f"{threads} threads")
+                for threads in sorted({1, jobs.thread_count()})]
+
+    def convolution(self, kernel, frames, side, channels, gradients):
+        x, w, g = (torch.from_numpy(a) for a in jobs.convolution_arrays(kernel, frames, side, channels))
+        x.requires_grad_(gradients)
+        w.requires_grad_(gradients)
+        k, m, n = kernel
+        border = (n // 2, n - n // 2 - 1, m // 2, m - m // 2 - 1, k - 1, 0)
+
+        def run(threads):
+            torch.set_num_threads(threads)
+            with contextlib.nullcontext() if gradients else torch.no_grad():
+                y = torch.nn.functional.conv3d(torch.nn.functional.pad(x, border, mode="replicate"), w)
+            if gradients:
+                x.grad = w.grad = None
+                y.backward(g)
+
+        return [(lambda threads=threads: run(threads), f"torch conv3d, {threads} threads")
+                for threads in sorted({1, jobs.thread_count()})]
+
     def keep_model(self, settings):
         # While gradients are recorded the toolbox's state keeps everything
         # since the model was built, so a model must not live long.

@@ -1,12 +1,13 @@
-"""Create the isolated environment in which the 2018 toolbox is measured.
+"""Create the isolated environments in which the peers are measured.
 
-    python3 bench/peers.py setup          create it if needed, print its Python
-    python3 bench/peers.py path           print where its Python is (or would be)
-    python3 bench/peers.py remove         delete it
+    python3 bench/peers.py setup [PEER]   create one if needed, print its Python
+    python3 bench/peers.py path [PEER]    print where its Python is (or would be)
+    python3 bench/peers.py remove [PEER]  delete it
 
-The environment is a plain virtual environment below
-``${XDG_CACHE_HOME:-~/.cache}/convis/peers-venv``. A stamp file in it holds the
-list of requirements; when that list changes, the environment is built again.
+PEER is ``convis`` (the 2018 toolbox, the default) or ``bioinspired`` (the retina
+of OpenCV). An environment is a plain virtual environment below
+``${XDG_CACHE_HOME:-~/.cache}/convis``. A stamp file in it holds the list of
+requirements; when that list changes, the environment is built again.
 Only the standard library is used, so any Python 3.8 or later can run this file.
 
 The toolbox itself is installed from PyPI and only ever *run*, as a black box
@@ -22,34 +23,47 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
-#: What pip installs in one go, so that it finds versions that fit each other.
-#: torch 2.2.2 is the last release line that works with numpy 1.x *and* still
-#: accepts what a 2018 program asks of it; numpy 1.25 removed names it needs.
-REQUIREMENTS = (
-    "torch==2.2.2",
-    "numpy<1.25",
-    "future",
-    "litus",
-    "matplotlib",
-)
+class Peer(NamedTuple):
+    """One peer and what its environment needs."""
 
-#: Installed after the above and without following its own list of
-#: dependencies, which names packages that no longer exist in that form.
-WITHOUT_DEPENDENCIES = ("convis==0.6.3",)
+    #: Folder of the environment below the cache.
+    folder: str
+    #: What pip installs in one go, so that it finds versions that fit each other.
+    requirements: tuple[str, ...]
+    #: Installed after the above and without following its own list of
+    #: dependencies, which names packages that no longer exist in that form.
+    without_dependencies: tuple[str, ...]
+    #: Statement that shows that it works.
+    check: str
+    #: For the user who waits.
+    size: str
+    #: Python versions for which the requirements have ready-made wheels.
+    oldest: tuple[int, int]
+    newest: tuple[int, int]
 
-#: Python versions for which the pinned numpy and torch have ready-made wheels.
-OLDEST, NEWEST = (3, 8), (3, 11)
+
+PEERS = {
+    # torch 2.2.2 is the last release line that works with numpy 1.x *and* still
+    # accepts what a 2018 program asks of it; numpy 1.25 removed names it needs.
+    "convis": Peer("peers-venv", ("torch==2.2.2", "numpy<1.25", "future", "litus", "matplotlib"),
+                   ("convis==0.6.3",), "import shim, convis; convis.retina.Retina()",
+                   "about 3 GB with torch", (3, 8), (3, 11)),
+    "bioinspired": Peer("bioinspired-venv", ("numpy", "opencv-contrib-python-headless"), (),
+                        "import cv2; cv2.bioinspired.Retina_create((8, 8), False)",
+                        "about 0.3 GB", (3, 8), (3, 14)),
+}
 
 
 class SetupError(RuntimeError):
     """The peers' environment could not be created; the text says why."""
 
 
-def environment_folder() -> Path:
-    """Folder of the peers' virtual environment (it need not exist yet)."""
+def environment_folder(peer: str = "convis") -> Path:
+    """Folder of a peer's virtual environment (it need not exist yet)."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "convis" / "peers-venv"
+    return Path(cache) / "convis" / PEERS[peer].folder
 
 
 def environment_python(folder: Path) -> Path:
@@ -70,33 +84,33 @@ def version_of(python: str) -> tuple[int, int] | None:
         return None
 
 
-def suitable_python(wanted: str | None = None) -> str:
+def suitable_python(peer: Peer, wanted: str | None = None) -> str:
     """A Python executable that the pinned packages have wheels for.
 
     `wanted` is tried alone if given; else the running interpreter, then
-    `python3.11` down to `python3.8` from the search path.
+    those of the search path, newest first.
     """
     names = [wanted] if wanted else [sys.executable] + [
-        f"python3.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
+        f"python3.{minor}" for minor in range(peer.newest[1], peer.oldest[1] - 1, -1)]
     for name in names:
         found = shutil.which(name)
         version = version_of(found) if found else None
-        if version and OLDEST <= version <= NEWEST:
+        if version and peer.oldest <= version <= peer.newest:
             return found
     raise SetupError(
         "no Python between {}.{} and {}.{} found (tried: {}); name one with --base-python".format(
-            *OLDEST, *NEWEST, ", ".join(Path(name).name for name in names)))
+            *peer.oldest, *peer.newest, ", ".join(Path(name).name for name in names)))
 
 
-def stamp_text() -> str:
+def stamp_text(peer: Peer) -> str:
     """What the stamp file of an up-to-date environment contains."""
-    return "\n".join(REQUIREMENTS + WITHOUT_DEPENDENCIES) + "\n"
+    return "\n".join(peer.requirements + peer.without_dependencies) + "\n"
 
 
-def is_ready(folder: Path) -> bool:
+def is_ready(peer: Peer, folder: Path) -> bool:
     """Whether the environment exists, completely and with today's list."""
     stamp = folder / "requirements.stamp"
-    return (stamp.is_file() and stamp.read_text() == stamp_text()
+    return (stamp.is_file() and stamp.read_text() == stamp_text(peer)
             and environment_python(folder).exists())
 
 
@@ -111,32 +125,34 @@ def run_checked(command: list[str], what: str) -> None:
         raise SetupError(f"{what} failed:\n  " + "\n  ".join(lines[-4:])) from error
 
 
-def setup(base_python: str | None = None, say=lambda text: None) -> Path:
-    """Create the peers' environment unless it is ready; return its Python.
+def setup(name: str = "convis", base_python: str | None = None, say=lambda text: None) -> Path:
+    """Create a peer's environment unless it is ready; return its Python.
 
     The stamp is written last, so an interrupted setup is started afresh.
     Raises SetupError where no fitting Python or no package index is at hand.
     """
-    folder = environment_folder()
+    peer, folder = PEERS[name], environment_folder(name)
     python = environment_python(folder)
-    if is_ready(folder):
+    if is_ready(peer, folder):
         return python
-    base = suitable_python(base_python)
-    say("creating the peers' environment (once; about 3 GB with torch) ...")
+    base = suitable_python(peer, base_python)
+    say(f"creating the environment of {name} (once; {peer.size}) ...")
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     run_checked([base, "-m", "venv", str(folder)], "creating the virtual environment")
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run_checked(pip + list(REQUIREMENTS), "installing torch, numpy and their company")
-    run_checked(pip + ["--no-deps"] + list(WITHOUT_DEPENDENCIES), "installing convis 0.6.3")
-    check = [str(python), "-c", "import shim, convis; convis.retina.Retina()"]
+    run_checked(pip + list(peer.requirements), "installing " + ", ".join(peer.requirements))
+    if peer.without_dependencies:
+        run_checked(pip + ["--no-deps"] + list(peer.without_dependencies),
+                    "installing " + ", ".join(peer.without_dependencies))
+    check = [str(python), "-c", peer.check]
     try:
         subprocess.run(check, check=True, capture_output=True, text=True,
                        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent)})
     except subprocess.CalledProcessError as error:
         last = (error.stderr or "").strip().splitlines()[-1:] or ["no message"]
-        raise SetupError(f"convis 0.6.3 is installed but does not start: {last[0]}") from error
-    (folder / "requirements.stamp").write_text(stamp_text())
+        raise SetupError(f"{name} is installed but does not start: {last[0]}") from error
+    (folder / "requirements.stamp").write_text(stamp_text(peer))
     return python
 
 
@@ -144,17 +160,18 @@ def main() -> int:
     """Command line: see the text at the top of the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("action", choices=("setup", "path", "remove"))
+    parser.add_argument("peer", nargs="?", choices=PEERS, default="convis")
     parser.add_argument("--base-python", metavar="PYTHON",
-                        help="Python to base the environment on (3.8 to 3.11)")
+                        help="Python to base the environment on (3.8 to 3.11 for convis)")
     options = parser.parse_args()
-    folder = environment_folder()
+    folder = environment_folder(options.peer)
     if options.action == "remove":
         shutil.rmtree(folder, ignore_errors=True)
     elif options.action == "path":
         print(environment_python(folder))
     else:
         try:
-            print(setup(options.base_python, say=lambda text: print(text, file=sys.stderr)))
+            print(setup(options.peer, options.base_python, say=lambda text: print(text, file=sys.stderr)))
         except SetupError as error:
             print(f"peers: {error}", file=sys.stderr)
             return 1

@@ -32,9 +32,20 @@ from pathlib import Path
 import peers
 
 HERE = Path(__file__).resolve().parent
-JOBS = ("retina", "import", "memory")
+JOBS = ("retina", "gradient", "opl", "picture", "convolution", "import", "memory")
 SIZES = (20, 50, 100, 224)  # pixels along each side
 GAINS_HZ = (0.0, 50.0)
+#: Sizes of the jobs that are one call, as in `jobs.py`.
+GRADIENT = {"frames": 200, "side": 50}
+VIDEO = {"frames": 20, "height": 480, "width": 640}
+#: Kernel (time, height, width), frames, side, channels (in, out), whether with gradients; as in `jobs.py`.
+CONVOLUTIONS = (
+    ((5, 5, 5), 200, 64, (1, 1), False), ((5, 5, 5), 200, 64, (1, 1), True),
+    ((10, 10, 10), 1000, 20, (1, 1), False), ((10, 10, 10), 1000, 20, (1, 1), True),
+    ((20, 11, 11), 200, 50, (1, 1), False), ((20, 11, 11), 200, 50, (1, 1), True),
+    ((100, 11, 11), 200, 50, (1, 1), False), ((200, 21, 21), 2000, 20, (1, 1), False),
+    ((10, 5, 5), 200, 20, (8, 16), False), ((10, 5, 5), 200, 20, (8, 16), True),
+)
 CHUNKS = (50, 100, 200, 400)  # frames, offered to the peer
 QUICK_SIZES, QUICK_CHUNKS = (20, 50), (100, 200)
 
@@ -98,8 +109,9 @@ class Side:
 class Pair:
     """The two sides, either of which may be missing, started afresh for each job."""
 
-    def __init__(self, ours: str, peer: str | None):
+    def __init__(self, ours: str, peer: str | None, peer_script: str = "peer_jobs.py"):
         self.pythons = {"ours": ours, "peer": peer}
+        self.scripts = {"ours": "our_jobs.py", "peer": peer_script}
         self.sides: dict[str, Side] = {}
         self.versions: dict[str, str] = {}
 
@@ -107,9 +119,8 @@ class Pair:
         for key, python in self.pythons.items():
             if python is None:
                 continue
-            script = "our_jobs.py" if key == "ours" else "peer_jobs.py"
             try:
-                self.sides[key] = Side(python, script, inherit_path=key == "ours")
+                self.sides[key] = Side(python, self.scripts[key], inherit_path=key == "ours")
             except (OSError, SideError) as error:
                 print(f"{key} does not start and is left out: {error}", file=sys.stderr)
                 self.pythons[key] = None
@@ -200,6 +211,66 @@ def threads_text(threads: dict) -> str:
     """Threads most often used by either side, such as `ours 2 / peer 1`."""
     return " / ".join(f"{key} {statistics.mode(counts)}"
                       for key, counts in threads.items() if counts)
+
+
+def take_turns(pair: Pair, turns: int, **request) -> tuple[dict, float | None, str]:
+    """Seconds of both sides (medians), the median of their ratios, and how ours did it."""
+    times, ratios, how = {"ours": [], "peer": []}, [], ""
+    for _ in range(turns):
+        turn = {key: pair.ask(key, **request) for key in ("ours", "peer")}
+        for key, answer in turn.items():
+            if answer:
+                times[key].append(answer["seconds"])
+        if all(turn.values()):
+            ratios.append(turn["peer"]["seconds"] / turn["ours"]["seconds"])
+        how = turn["ours"]["how"] if turn["ours"] else how
+    return {key: median(values) for key, values in times.items()}, median(ratios), how
+
+
+def measure_gradient(pair: Pair, turns: int = 5) -> dict:
+    """Milliseconds of one gradient step of a retina without spikes, by all parameters."""
+    times, ratio, _ = take_turns(pair, turns, what="gradient", **GRADIENT)
+    ours, peer = (1e3 * t if t is not None else None for t in times.values())
+    frames, side = GRADIENT["frames"], GRADIENT["side"]
+    print_other(f"gradient step {side}², {frames}", ours, peer, ratio, 2, "ms")
+    return {"job": "gradient step", "size": side, "gain control": 0.0, "frames": frames,
+            "ours": ours, "peer": peer, "ratio": ratio, "unit": "ms",
+            "versions": pair.versions_text()}
+
+
+def measure_opl(pair: Pair, turns: int = 5) -> dict:
+    """The outer plexiform layer alone on video, in millions of pixel-steps per second."""
+    times, ratio, _ = take_turns(pair, turns, what="opl", **VIDEO)
+    pixel_steps = VIDEO["frames"] * VIDEO["height"] * VIDEO["width"] / 1e6
+    ours, peer = (pixel_steps / t if t else None for t in times.values())
+    print_other("OPL 640×480", ours, peer, ratio, 1, "Mpixel-steps/s")
+    return {"job": "OPL 640×480", "frames": VIDEO["frames"], "ours": ours, "peer": peer,
+            "ratio": ratio, "unit": "Mpixel-steps/s", "versions": pair.versions_text()}
+
+
+def measure_picture(pair: Pair, turns: int = 5) -> dict:
+    """Milliseconds per grey frame of 640×480: ours with spikes, OpenCV's retina with its two maps."""
+    times, ratio, _ = take_turns(pair, turns, what="picture", **VIDEO)
+    ours, peer = (1e3 * t / VIDEO["frames"] if t else None for t in times.values())
+    print_other("frame 640×480 (OpenCV)", ours, peer, ratio, 2, "ms")
+    return {"job": "frame 640×480, beside cv2.bioinspired", "frames": VIDEO["frames"],
+            "ours": ours, "peer": peer, "ratio": ratio, "unit": "ms per frame",
+            "versions": pair.versions_text()}
+
+
+def measure_convolution(pair: Pair, sizes: tuple, turns: int = 3) -> dict:
+    """Milliseconds of one convolution, alone or with its gradients by input and weight."""
+    kernel, frames, side, channels, gradients = sizes
+    turns = turns if frames * side**2 * kernel[0] < 1e8 else 1
+    times, ratio, how = take_turns(pair, turns, what="convolution", kernel=kernel, frames=frames,
+                                   side=side, channels=channels, gradients=gradients)
+    ours, peer = (1e3 * t if t is not None else None for t in times.values())
+    what = "convolution with gradients" if gradients else "convolution"
+    name = f"{what} {'×'.join(map(str, kernel))} {channels[0]}>{channels[1]}"
+    print(f"{name:<42} {side:4d}² {frames:5d} {number(ours, 10, 2)} {number(peer, 11, 1)}"
+          f" {ratio_text(ratio):>9}  {how}", flush=True)
+    return {"job": f"{name} ({how})", "size": side, "frames": frames, "ours": ours, "peer": peer,
+            "ratio": ratio, "unit": "ms", "versions": pair.versions_text()}
 
 
 def measure_import(pair: Pair, turns: int = 5) -> dict:
@@ -316,16 +387,16 @@ def run_micro(command: str) -> list[dict]:
     return rows
 
 
-def find_peer(options: argparse.Namespace) -> str | None:
-    """Python of the peers' environment, or None (having said why)."""
+def find_peer(options: argparse.Namespace, name: str = "convis") -> str | None:
+    """Python of a peer's environment, or None (having said why)."""
     if options.no_peers:
         return None
-    if options.peers != "default":
+    if options.peers != "default" and name == "convis":
         return options.peers
     try:
-        return str(peers.setup(options.base_python, say=print))
+        return str(peers.setup(name, options.base_python if name == "convis" else None, say=print))
     except peers.SetupError as error:
-        print(f"THE PEER IS NOT MEASURED: {error}\n(only this project is measured)\n",
+        print(f"{name} IS NOT MEASURED: {error}\n(only this project is measured)\n",
               file=sys.stderr)
         return None
 
@@ -371,8 +442,23 @@ def main() -> int:
             for gain_hz in GAINS_HZ:
                 with pair:
                     keep(measure_retina(pair, side, gain_hz, options.quick))
-    if {"import", "memory"} & set(options.jobs):
+    if "convolution" in options.jobs:
+        print(f"\nConvolution, beside torch.nn.functional.conv3d\n{'job':<42} {'size':>5} {'frames':>5}"
+              f" {'ours ms':>10} {'torch ms':>11} {'ratio':>9}  our plan\n" + "-" * 100, flush=True)
+        for sizes in CONVOLUTIONS:
+            with pair:
+                keep(measure_convolution(pair, sizes))
+    if {"gradient", "opl", "picture", "import", "memory"} & set(options.jobs):
         print(f"\n{'other':<24} {'ours':>14} {'peer':>12} {'ratio':>9}\n" + "-" * 80, flush=True)
+    if "gradient" in options.jobs:
+        with pair:
+            keep(measure_gradient(pair))
+    if "opl" in options.jobs:
+        with pair:
+            keep(measure_opl(pair))
+    if "picture" in options.jobs:
+        with Pair(options.ours, find_peer(options, "bioinspired"), "bioinspired_jobs.py") as opencv:
+            keep(measure_picture(opencv))
     if "import" in options.jobs:
         with pair:
             keep(measure_import(pair))

@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import re
 from collections.abc import Iterator
 from html import escape
 from typing import Any
-
-#: Modules with a page of their own.
-MODULES = [
-    "convis",
-    "convis.retina",
-    "convis.filters",
-    "convis.models",
-    "convis.streams",
-    "convis.samples",
-    "convis.analysis",
-    "convis.optim",
-    "convis.variables",
-    "convis.base",
-]
 
 _SECTION = re.compile(r"^(?P<title>[A-Z][A-Za-z ]+)\n-{3,}\n", re.MULTILINE)
 _ROLE = re.compile(r":(?:class|func|meth|mod|attr):`~?([^`]+)`")
@@ -31,7 +16,9 @@ _TABLE = re.compile(r"^=+ +=+\n(?P<rows>.*?)\n=+ +=+$", re.MULTILINE | re.DOTALL
 
 def pages() -> Iterator[tuple[str, str]]:
     """Every page: its name and its Markdown."""
-    names = [name for name in MODULES if importlib.util.find_spec(name) is not None]
+    package = importlib.import_module("convis")
+    modules = [name for name in package.__all__ if inspect.ismodule(getattr(package, name))]
+    names = ["convis", *(f"convis.{name}" for name in modules)]
     lines = ["# Reference", ""]
     for name in names:
         doc = inspect.getdoc(importlib.import_module(name)) or ""

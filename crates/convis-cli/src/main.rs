@@ -15,9 +15,11 @@ mod error;
 mod held_frames;
 mod interrupt;
 mod model;
+mod original;
 mod pictures;
 mod progress;
 mod rate;
+mod reference;
 mod report;
 mod result_file;
 mod simulation;
@@ -51,15 +53,31 @@ enum Command {
     Demo(commands::demo::DemoArguments),
     Run(Box<commands::run::RunArguments>),
     Describe(commands::describe::DescribeArguments),
+    VirtualRetina(Box<commands::virtual_retina::VirtualRetinaArguments>),
+    Convert(commands::convert::ConvertArguments),
+    Reconstruct(Box<commands::reconstruct::ReconstructArguments>),
+    Gratings(commands::gratings::GratingsArguments),
+    ShapleyVictor(commands::shapley_victor::ShapleyVictorArguments),
+    Report(commands::report::ReportArguments),
     /// Print version, vector instructions and threads
     Info,
 }
 
+/// Commands that stand for programs of Virtual Retina, whose long options may have one dash.
+const ORIGINAL: [&str; 4] = ["virtual-retina", "reconstruct", "gratings", "shapley-victor"];
+
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let arguments = original::with_two_dashes::<Arguments>(std::env::args_os(), &ORIGINAL);
+    let result = match Arguments::parse_from(arguments).command {
         Some(Command::Demo(arguments)) => commands::demo::demo(&arguments),
         Some(Command::Run(arguments)) => commands::run::run(&arguments),
         Some(Command::Describe(arguments)) => commands::describe::describe(&arguments),
+        Some(Command::VirtualRetina(arguments)) => commands::virtual_retina::virtual_retina(&arguments),
+        Some(Command::Convert(arguments)) => commands::convert::convert(&arguments),
+        Some(Command::Reconstruct(arguments)) => commands::reconstruct::reconstruct(&arguments),
+        Some(Command::Gratings(arguments)) => commands::gratings::gratings(&arguments),
+        Some(Command::ShapleyVictor(arguments)) => commands::shapley_victor::shapley_victor(&arguments),
+        Some(Command::Report(arguments)) => commands::report::report(&arguments),
         Some(Command::Info) | None => commands::info::info(),
     };
     match result {

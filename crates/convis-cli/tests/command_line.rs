@@ -90,7 +90,9 @@ fn help_teaches_and_fits_the_terminal() {
         (&["demo", "--help"], &["on.gif", "contact_sheet.png", "blurred", "rests"]),
         (&["describe", "--help"], &["--json", "Examples:"]),
         (&["describe"], &["bipolar.lambda_amp = 0 Hz", "gain control", "short: opl.opl_filter.sigma_center"]),
-        (&["describe", "GanglionInput"], &["gang_0_input.i_0 = 37 Hz", "gang_1_input.sign = -1"]),
+        (&["describe", "GanglionInput"], &["Equation", "gang_0_input.i_0 = 37 Hz", "gang_1_input.sign = -1"]),
+        (&["describe", "lnln"], &["Equation", "Source", "conv2.weight = 1 × 1 × 5 × 5 × 5 numbers"]),
+        (&["describe", "--list"], &["Filters", "SmoothConv", "McIntosh"]),
     ] {
         let shown = done(here, arguments);
         for part in parts {
@@ -124,6 +126,32 @@ fn every_parameter_is_described_for_programs_too() {
     assert_eq!(one["parameters"].as_array().unwrap().len(), 5);
     let message = refused(here, &["describe", "bipolr"], 2);
     assert!(message.contains("did you mean \"bipolar\"?"), "{message}");
+    let message = refused(here, &["describe", "SmothConv"], 2);
+    assert!(message.contains("did you mean \"SmoothConv\"?"), "{message}");
+}
+
+#[test]
+fn the_page_about_layers_is_the_one_that_the_command_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    done(folder.path(), &["describe", "--markdown", "--out", "docs/layers"]);
+    let (made, kept) = (folder.path().join("docs"), Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs"));
+    let again = "differs: run `convis describe --markdown --out docs/layers`";
+    let read = |folder: &Path, file: &Path| fs::read_to_string(folder.join(file)).unwrap_or_default();
+    assert!(
+        read(&made, Path::new("layers.md")) == read(&kept, Path::new("layers.md")),
+        "docs/layers.md {again}"
+    );
+    let pictures = |folder: &Path| {
+        let entries = fs::read_dir(folder.join("layers")).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(pictures(&made), pictures(&kept), "docs/layers {again}");
+    for name in pictures(&made) {
+        let file = Path::new("layers").join(name);
+        assert!(read(&made, &file) == read(&kept, &file), "docs/{} {again}", file.display());
+    }
 }
 
 #[test]

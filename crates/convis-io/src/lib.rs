@@ -65,3 +65,14 @@ pub use parameters::{ParameterValue, Parameters, read_parameters, write_paramete
 pub use png::{write_png_grey, write_png_rgb};
 pub use simulation_index::SimulationIndex;
 pub use spikes::{SpikeEvent, SpikeFormat, SpikeReader, SpikeWriter};
+
+/// Writes a text file, whole or not at all.
+///
+/// # Errors
+/// If it cannot be written; nothing is left behind then.
+pub fn write_text(path: impl AsRef<std::path::Path>, text: &str) -> Result<()> {
+    use std::io::Write;
+    let mut draft = draft::Draft::create(path.as_ref())?;
+    draft.write_all(text.as_bytes()).map_err(|reason| draft.failed(reason))?;
+    draft.commit()
+}

@@ -71,7 +71,7 @@ impl SimulationIndex {
     ///     height: 128,
     ///     ..SimulationIndex::default()
     /// };
-    /// index.write(&path, &[])?;
+    /// index.write(&path, [])?;
     /// let read = SimulationIndex::read(&path)?;
     /// assert_eq!(read.spikes, folder.path().join("spikes.spk"));
     /// assert_eq!((read.steps, read.input), (448, index.input));
@@ -137,7 +137,7 @@ impl SimulationIndex {
     ///
     /// # Errors
     /// If a name contains a line break, or the file cannot be written; nothing is left behind then.
-    pub fn write(&self, path: impl AsRef<Path>, eye_px: &[(i64, i64)]) -> Result<()> {
+    pub fn write(&self, path: impl AsRef<Path>, eye_px: impl IntoIterator<Item = (i64, i64)>) -> Result<()> {
         let mut text = format!("retina: {}\nspikes: {}\n", self.retina.display(), self.spikes.display());
         text.extend(self.input.iter().map(|input| format!("input: {input}\n")));
         if text.lines().count() != 2 + self.input.len() {
@@ -149,10 +149,10 @@ impl SimulationIndex {
         )]);
         let mut draft = Draft::create(path.as_ref())?;
         let written = draft.write_all(text.as_bytes()).and_then(|()| {
-            if !eye_px.is_empty() {
-                writeln!(draft, "eye:")?;
-            }
-            for (step, (x, y)) in eye_px.iter().enumerate() {
+            for (step, (x, y)) in eye_px.into_iter().enumerate() {
+                if step == 0 {
+                    writeln!(draft, "eye:")?;
+                }
                 writeln!(draft, "{},{x},{y}", step as f64 * self.step_s)?;
             }
             Ok(())
@@ -187,9 +187,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("simulation.txt");
         let index = SimulationIndex { step_s: 0.5, ..SimulationIndex::default() };
-        index.write(&path, &[(0, 0), (3, -1)]).unwrap();
+        index.write(&path, [(0, 0), (3, -1)]).unwrap();
         assert!(std::fs::read_to_string(&path).unwrap().ends_with("\neye:\n0,0,0\n0.5,3,-1\n"));
         let bad = SimulationIndex { input: vec!["a\nb".into()], ..index };
-        assert!(bad.write(&path, &[]).is_err());
+        assert!(bad.write(&path, []).is_err());
     }
 }

@@ -42,7 +42,7 @@ fn everything() -> RetinaDescription {
         ..ContrastGainControl::default()
     });
     all.ganglion_layers.push(GanglionLayer {
-        name: Some("\"quoted\" <β> & 'more'\n\tlines".to_owned()),
+        name: Some("\"quoted\" <β> & 'more'".to_owned()),
         spiking: Some(SpikingChannel {
             enabled: false,
             adaptation: Some(SpikeAdaptation { reversal: -0.5, ..SpikeAdaptation::default() }),
@@ -167,6 +167,10 @@ fn what_is_broken_is_refused_with_its_line() {
         (&around("<ganglion-layer transient-tau__sec='-1'/>"), "0 or above as transient-tau__sec"),
         (&around("<ganglion-layer transient-tau__sec='NaN'/>"), "found NaN in line 3"),
         (&around("<ganglion-layer name='&nothing;'/>"), "text as value of name"),
+        (
+            &around("<ganglion-layer name='a&#1;b'/>"),
+            "text without control characters as name of <ganglion-layer>",
+        ),
         (
             &around("<log-polar-scheme/>\n<log-polar-scheme/>"),
             "at most one of this kind in <retina>, found <log-polar-scheme>",

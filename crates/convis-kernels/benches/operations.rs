@@ -11,6 +11,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use convis_kernels::conv3d::{Border, Conv3d, PlanChoice};
 use convis_kernels::delay_line::DelayLine;
 use convis_kernels::frame_difference::FrameDifference;
 use convis_kernels::gain_control::GainControl;
@@ -24,7 +25,7 @@ use convis_kernels::static_nonlinearity::StaticNonlinearity;
 use convis_kernels::transient::Transient;
 use convis_kernels::variable_delay::VariableDelay;
 use convis_kernels::weighted_difference::WeightedDifference;
-use convis_kernels::{Gradients, Operation, Signal, parallel};
+use convis_kernels::{Gradients, Operation, Signal, parallel, simd};
 
 const SIGNAL: Signal = Signal { planes: 1, frames: 16, height: 224, width: 224 };
 
@@ -61,6 +62,32 @@ fn copy_bandwidth(threads: usize) -> f64 {
         })
     });
     8.0 * SIGNAL.len() as f64 / time / 1e9
+}
+
+/// Fused multiply-adds of independent vectors: the arithmetic that bounds everything below, GFLOP/s.
+fn multiply_add_rate(threads: usize) -> f64 {
+    const NUMBERS: usize = 192;
+    const TIMES: usize = 20_000;
+    let time = parallel::with_threads(threads, || {
+        seconds(5, || {
+            parallel::for_each((0..threads).collect(), usize::MAX, |i: usize| {
+                let (factor, term) = (black_box(0.999f32), black_box(i as f32));
+                let mut x = black_box([1.0f32; NUMBERS]);
+                simd::vectorized(
+                    #[inline(always)]
+                    || {
+                        for _ in 0..TIMES {
+                            for x in &mut x {
+                                *x = x.mul_add(factor, term);
+                            }
+                        }
+                    },
+                );
+                black_box(x);
+            });
+        })
+    });
+    (2 * NUMBERS * TIMES * threads) as f64 / time / 1e9
 }
 
 fn report(name: &str, variant: &str, movies: usize, time: f64, copy: f64) {
@@ -195,6 +222,73 @@ fn spikes(name: &str, integration: Integration, noise_sigma: f64, copies: &[(usi
     line(name, "spikes", per_step / neuron.step_s, "Hz");
 }
 
+/// Sizes of a convolution: kernel, frames, side of the image, channels.
+type Convolution = ([usize; 3], usize, usize, [usize; 2]);
+
+const CONVOLUTIONS: [Convolution; 6] = [
+    ([5, 5, 5], 200, 64, [1, 1]),
+    ([10, 10, 10], 1000, 20, [1, 1]),
+    ([20, 11, 11], 200, 50, [1, 1]),
+    ([100, 11, 11], 200, 50, [1, 1]),
+    ([200, 21, 21], 2000, 20, [1, 1]),
+    ([10, 5, 5], 200, 20, [8, 16]),
+];
+
+/// Time of a convolution and its gradients by every plan that is possible and takes less than seconds.
+fn convolution(&(kernel, frames, side, channels): &Convolution, copies: &[(usize, f64)]) {
+    let signal = Signal { planes: channels[0], frames, height: side, width: side };
+    let conv = Conv3d::new(signal, channels, kernel, Border::Replicate, true);
+    let taps = kernel.iter().product::<usize>() * channels[0] * channels[1];
+    let operations = 2.0 * (taps * frames * side * side) as f64;
+    let [k, m, n] = kernel;
+    let name = format!("conv3d {k}x{m}x{n} {}>{} {side}px {frames} frames", channels[0], channels[1]);
+    let (x, bias) = (movie(signal.len()), vec![0.1f32; channels[1]]);
+    let w: Vec<f32> = movie(taps).iter().map(|w| w - 0.5).collect();
+    let history = vec![0.1f32; (k - 1) * signal.state_len()];
+    let mut y = vec![0.0f32; conv.output_signal().len()];
+    let (mut after, mut by_x, mut by_w) = (history.clone(), x.clone(), w.clone());
+    let (mut by_bias, mut by_state) = (bias.clone(), history.clone());
+    for choice in [PlanChoice::Direct, PlanChoice::Fft] {
+        if choice == PlanChoice::Direct && operations > 1e10 {
+            continue;
+        }
+        let conv = conv.clone().with_plan(choice);
+        let (plan, auto) = (conv.plan(), conv.clone().with_plan(PlanChoice::Auto));
+        for &(threads, _) in copies {
+            let variant = |what: &str| {
+                let best = if what == "forward" { auto.plan() } else { auto.plan_of_gradients() };
+                let chosen = if plan == best { " (chosen)" } else { "" };
+                format!("{plan}{chosen} {what} {threads} threads").replace(',', "")
+            };
+            let state: [&[f32]; 1] = [&history];
+            let states = if k > 1 { &state[..] } else { &[] };
+            let time = parallel::with_threads(threads, || {
+                seconds(3, || conv.forward(&[], &[&x, &w, &bias], states, &mut y, &mut [&mut after]))
+            });
+            line(&name, &variant("forward"), time * 1e3, "ms");
+            line(&name, &variant("forward"), operations / time / 1e9, "GFLOP/s of the definition");
+            for by_input in [false, true] {
+                let time = parallel::with_threads(threads, || {
+                    seconds(2, || {
+                        let gradients = Gradients {
+                            inputs: vec![
+                                by_input.then_some(&mut by_x[..]),
+                                (!by_input).then_some(&mut by_w[..]),
+                                Some(&mut by_bias[..]),
+                            ],
+                            state: by_input.then_some(&mut by_state[..]).into_iter().collect(),
+                            parameters: &mut [],
+                        };
+                        conv.adjoint(&[], &[&x, &w, &bias], states, &y, &[&after], gradients);
+                    })
+                });
+                let what = if by_input { "gradient by input" } else { "gradient by weights" };
+                line(&name, &variant(what), time * 1e3, "ms");
+            }
+        }
+    }
+}
+
 fn main() {
     // `cargo test --benches` runs this with `--test`: building it is test enough.
     if std::env::args().any(|argument| argument == "--test") {
@@ -207,6 +301,13 @@ fn main() {
         counts.into_iter().map(|threads| (threads, copy_bandwidth(threads))).collect();
     for (threads, copy) in &copies {
         line("copy", &format!("{threads} threads"), *copy, "GB/s");
+        line("multiply-add", &format!("{threads} threads"), multiply_add_rate(*threads), "GFLOP/s");
+    }
+    for sizes in &CONVOLUTIONS {
+        convolution(sizes, &copies);
+    }
+    if std::env::args().any(|argument| argument == "convolutions") {
+        return;
     }
     let (signal, steps_per_second, pixels_per_degree) = (SIGNAL, 1000.0, 10.0);
     let blur = SeparableBlur::new(signal, pixels_per_degree);

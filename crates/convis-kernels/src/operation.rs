@@ -1,5 +1,6 @@
 //! What every differentiable operation offers.
 
+use crate::bands::Bandwise;
 use crate::{Real, Signal};
 
 /// A causal operation on movies, with scalar parameters and a state that passes from chunk to chunk.
@@ -20,6 +21,9 @@ pub trait Operation: Clone + Send + Sync + 'static {
 
     /// Number of input movies.
     const INPUTS: usize = 1;
+
+    /// Whether its adjoint has less to do without gradients of the state; it then gets no arrays for those nobody wants.
+    const SPARES_STATE: bool = false;
 
     /// The sizes it is set up for.
     fn signal(&self) -> Signal;
@@ -63,6 +67,13 @@ pub trait Operation: Clone + Send + Sync + 'static {
         state_after: &mut [&mut [T]],
     );
 
+    /// The operation with its constants, where it can be computed [band by band](crate::bands); the same bits as
+    /// [`Operation::forward`]. `state` is that before the first frame.
+    fn bandwise<T: Real>(&self, parameters: &[f64], state: &[&[T]]) -> Option<Box<dyn Bandwise<T>>> {
+        let _ = (parameters, state);
+        None
+    }
+
     /// The transposed derivative of [`Operation::forward`] at the given point.
     ///
     /// `output_gradient` and `state_gradient` hold ∂loss/∂(output, state after); `gradients` receives
@@ -83,7 +94,7 @@ pub trait Operation: Clone + Send + Sync + 'static {
 pub struct Gradients<'a, T> {
     /// One movie per input, then the arrays of weights; `None` where the caller does not want it.
     pub inputs: Vec<Option<&'a mut [T]>>,
-    /// One array per state.
+    /// One array per state; none where [`Operation::SPARES_STATE`] and nobody wants them.
     pub state: Vec<&'a mut [T]>,
     /// One number per parameter.
     pub parameters: &'a mut [f64],

@@ -2,6 +2,8 @@
 
 use num_traits::Float;
 
+use crate::scratch::Spare;
+
 /// `f32` for simulation, `f64` for references, gradients checks and whoever wants it.
 pub trait Real: Float + Default + std::fmt::Debug + std::iter::Sum + Send + Sync + 'static {
     /// Numbers in one 64-byte vector.
@@ -20,6 +22,10 @@ pub trait Real: Float + Default + std::fmt::Debug + std::iter::Sum + Send + Sync
     #[must_use]
     fn exp_of_negative(self) -> Self;
 
+    /// 1 − eˣ for x ≤ 0, to 2 units in the last place however small x is.
+    #[must_use]
+    fn one_minus_exp_of_negative(self) -> Self;
+
     /// Natural logarithm of a positive normal number: in double precision to 2 units in the last place, in single
     /// precision to 2e-7 of its value plus 1e-7. Anything else gives a number without meaning.
     ///
@@ -33,6 +39,10 @@ pub trait Real: Float + Default + std::fmt::Debug + std::iter::Sum + Send + Sync
     /// times slower.
     #[must_use]
     fn flush(self) -> Self;
+
+    /// Working memory of this type that waits to be used again.
+    #[doc(hidden)]
+    fn spare() -> &'static Spare<Self>;
 }
 
 impl Real for f32 {
@@ -50,25 +60,14 @@ impl Real for f32 {
 
     #[inline(always)]
     fn exp_of_negative(self) -> Self {
-        // ln 2 in two parts (Cody & Waite): the first has few bits, so that n·LN2_HIGH is exact.
-        const LN2_HIGH: f32 = 0.693_359_4;
-        const LN2_LOW: f32 = -2.121_944_4e-4;
-        // Adding 1.5·2²³ leaves round(x/ln 2) in the low bits.
-        const ROUND: f32 = 12_582_912.0;
-        let x = if self < -87.0 { -87.0 } else { self };
-        let shifted = x * std::f32::consts::LOG2_E + ROUND;
-        let n = shifted - ROUND;
-        let f = (x - n * LN2_HIGH) - n * LN2_LOW;
-        // Minimax polynomial of (e^f − 1 − f)/f² on |f| ≤ ½ ln 2 (Moshier, Cephes `expf`).
-        let p = 1.987_569_2e-4;
-        let p = p * f + 1.398_199_9e-3;
-        let p = p * f + 8.333_452e-3;
-        let p = p * f + 4.166_579_6e-2;
-        let p = p * f + 1.666_666_5e-1;
-        let p = p * f + 5.000_000_3e-1;
-        let y = (p * (f * f) + f) + 1.0;
-        let power = f32::from_bits((shifted.to_bits().wrapping_add(127)) << 23);
-        if self < -87.0 { 0.0 } else { y * power }
+        let (rest, power) = self.exp_parts();
+        if self < -87.0 { 0.0 } else { (rest + 1.0) * power }
+    }
+
+    #[inline(always)]
+    fn one_minus_exp_of_negative(self) -> Self {
+        let (rest, power) = self.exp_parts();
+        (1.0 - power) - rest * power
     }
 
     #[inline(always)]
@@ -96,6 +95,11 @@ impl Real for f32 {
     fn flush(self) -> Self {
         if self.abs() < f32::MIN_POSITIVE { 0.0 } else { self }
     }
+
+    fn spare() -> &'static Spare<Self> {
+        static SPARE: Spare<f32> = Spare::none();
+        &SPARE
+    }
 }
 
 impl Real for f64 {
@@ -113,37 +117,14 @@ impl Real for f64 {
 
     #[inline(always)]
     fn exp_of_negative(self) -> Self {
-        // As for `f32`; the first part of ln 2 has 20 bits.
-        const LN2_HIGH: f64 = 6.931_457_519_531_25e-1;
-        const LN2_LOW: f64 = 1.428_606_820_309_417_2e-6;
-        // Adding 1.5·2⁵² leaves round(x/ln 2) in the low bits.
-        const ROUND: f64 = 6_755_399_441_055_744.0;
-        // Taylor's polynomial of (e^f − 1 − f)/f²: the first term left out is below 2e-16 for |f| ≤ ½ ln 2.
-        const INVERSE_FACTORIALS: [f64; 12] = [
-            1.0 / 6_227_020_800.0,
-            1.0 / 479_001_600.0,
-            1.0 / 39_916_800.0,
-            1.0 / 3_628_800.0,
-            1.0 / 362_880.0,
-            1.0 / 40_320.0,
-            1.0 / 5040.0,
-            1.0 / 720.0,
-            1.0 / 120.0,
-            1.0 / 24.0,
-            1.0 / 6.0,
-            1.0 / 2.0,
-        ];
-        let x = if self < -708.0 { -708.0 } else { self };
-        let shifted = x * std::f64::consts::LOG2_E + ROUND;
-        let n = shifted - ROUND;
-        let f = (x - n * LN2_HIGH) - n * LN2_LOW;
-        let mut p = INVERSE_FACTORIALS[0];
-        for c in &INVERSE_FACTORIALS[1..] {
-            p = p * f + c;
-        }
-        let y = (p * (f * f) + f) + 1.0;
-        let power = f64::from_bits((shifted.to_bits().wrapping_add(1023)) << 52);
-        if self < -708.0 { 0.0 } else { y * power }
+        let (rest, power) = self.exp_parts();
+        if self < -708.0 { 0.0 } else { (rest + 1.0) * power }
+    }
+
+    #[inline(always)]
+    fn one_minus_exp_of_negative(self) -> Self {
+        let (rest, power) = self.exp_parts();
+        (1.0 - power) - rest * power
     }
 
     #[inline(always)]
@@ -187,6 +168,74 @@ impl Real for f64 {
     #[inline(always)]
     fn flush(self) -> Self {
         if self.abs() < f64::MIN_POSITIVE { 0.0 } else { self }
+    }
+
+    fn spare() -> &'static Spare<Self> {
+        static SPARE: Spare<f64> = Spare::none();
+        &SPARE
+    }
+}
+
+/// eˣ in two parts: `(e^f − 1, 2ⁿ)` with x = n·ln 2 + f, x no less than what a normal number can hold.
+trait ExpParts: Sized {
+    fn exp_parts(self) -> (Self, Self);
+}
+
+impl ExpParts for f32 {
+    #[inline(always)]
+    fn exp_parts(self) -> (Self, Self) {
+        // ln 2 in two parts (Cody & Waite): the first has few bits, so that n·LN2_HIGH is exact.
+        const LN2_HIGH: f32 = 0.693_359_4;
+        const LN2_LOW: f32 = -2.121_944_4e-4;
+        // Adding 1.5·2²³ leaves round(x/ln 2) in the low bits.
+        const ROUND: f32 = 12_582_912.0;
+        let x = if self < -87.0 { -87.0 } else { self };
+        let shifted = x * std::f32::consts::LOG2_E + ROUND;
+        let n = shifted - ROUND;
+        let f = (x - n * LN2_HIGH) - n * LN2_LOW;
+        // Minimax polynomial of (e^f − 1 − f)/f² on |f| ≤ ½ ln 2 (Moshier, Cephes `expf`).
+        let p = 1.987_569_2e-4;
+        let p = p * f + 1.398_199_9e-3;
+        let p = p * f + 8.333_452e-3;
+        let p = p * f + 4.166_579_6e-2;
+        let p = p * f + 1.666_666_5e-1;
+        let p = p * f + 5.000_000_3e-1;
+        (p * (f * f) + f, f32::from_bits((shifted.to_bits().wrapping_add(127)) << 23))
+    }
+}
+
+impl ExpParts for f64 {
+    #[inline(always)]
+    fn exp_parts(self) -> (Self, Self) {
+        // As for `f32`; the first part of ln 2 has 20 bits.
+        const LN2_HIGH: f64 = 6.931_457_519_531_25e-1;
+        const LN2_LOW: f64 = 1.428_606_820_309_417_2e-6;
+        // Adding 1.5·2⁵² leaves round(x/ln 2) in the low bits.
+        const ROUND: f64 = 6_755_399_441_055_744.0;
+        // Taylor's polynomial of (e^f − 1 − f)/f²: the first term left out is below 2e-16 for |f| ≤ ½ ln 2.
+        const INVERSE_FACTORIALS: [f64; 12] = [
+            1.0 / 6_227_020_800.0,
+            1.0 / 479_001_600.0,
+            1.0 / 39_916_800.0,
+            1.0 / 3_628_800.0,
+            1.0 / 362_880.0,
+            1.0 / 40_320.0,
+            1.0 / 5040.0,
+            1.0 / 720.0,
+            1.0 / 120.0,
+            1.0 / 24.0,
+            1.0 / 6.0,
+            1.0 / 2.0,
+        ];
+        let x = if self < -708.0 { -708.0 } else { self };
+        let shifted = x * std::f64::consts::LOG2_E + ROUND;
+        let n = shifted - ROUND;
+        let f = (x - n * LN2_HIGH) - n * LN2_LOW;
+        let mut p = INVERSE_FACTORIALS[0];
+        for c in &INVERSE_FACTORIALS[1..] {
+            p = p * f + c;
+        }
+        (p * (f * f) + f, f64::from_bits((shifted.to_bits().wrapping_add(1023)) << 52))
     }
 }
 
@@ -232,6 +281,22 @@ mod tests {
             }
         }
         assert_eq!((1.0f32.ln_of_normal(), 1.0f64.ln_of_normal()), (0.0, 0.0));
+    }
+
+    #[test]
+    fn one_minus_exp_is_accurate_near_zero() {
+        for i in 0..100_000 {
+            let x = -(f64::from(i) / 1e5).powi(6) * 90.0;
+            let single = x as f32;
+            let want = -f64::from(single).exp_m1();
+            let got = f64::from(single.one_minus_exp_of_negative());
+            assert!((got - want).abs() <= 2.0 * f64::from(f32::EPSILON) * want, "{x}: {got} {want}");
+            assert!((x.one_minus_exp_of_negative() + x.exp_m1()).abs() <= 4.0 * f64::EPSILON * -x.exp_m1());
+        }
+        assert_eq!(
+            (f32::NEG_INFINITY.one_minus_exp_of_negative(), 0.0f64.one_minus_exp_of_negative()),
+            (1.0, 0.0)
+        );
     }
 
     #[test]

@@ -30,7 +30,11 @@ fn tile_pixels(signal: &Signal) -> usize {
 
 /// The tiles of a signal, in order.
 pub(crate) fn tiles(signal: &Signal) -> Vec<Tile> {
-    let step = tile_pixels(signal);
+    tiles_of(signal, tile_pixels(signal))
+}
+
+/// Tiles of so many pixels, in order.
+pub(crate) fn tiles_of(signal: &Signal, step: usize) -> Vec<Tile> {
     let mut all = Vec::with_capacity(signal.planes * signal.pixels().div_ceil(step));
     for plane in 0..signal.planes {
         let mut start = 0;
@@ -68,13 +72,32 @@ impl<T> TileMut<'_, T> {
 
 /// Cuts a movie (or, with `signal.frames == 1`, a state array) into its [`tiles`].
 pub(crate) fn split<'a, T>(movie: &'a mut [T], signal: &Signal) -> Vec<TileMut<'a, T>> {
+    split_at(movie, signal, &tiles(signal))
+}
+
+/// Cuts a movie into tiles of so many pixels, those of [`tiles_of`].
+pub(crate) fn split_by<'a, T>(movie: &'a mut [T], signal: &Signal, step: usize) -> Vec<TileMut<'a, T>> {
+    split_at(movie, signal, &tiles_of(signal, step))
+}
+
+/// Cuts a movie into tiles, which follow one another without overlap.
+pub(crate) fn split_at<'a, T>(movie: &'a mut [T], signal: &Signal, tiles: &[Tile]) -> Vec<TileMut<'a, T>> {
     let len = [signal.frames, signal.height, signal.width]
         .iter()
         .try_fold(signal.planes, |product: usize, &n| product.checked_mul(n));
     assert_eq!(Some(movie.len()), len, "length of a movie");
+    let ends = tiles.iter().map(|tile| (tile.plane, tile.pixels.end));
+    let starts = tiles.iter().map(|tile| (tile.plane, tile.pixels.start));
+    assert!(ends.zip(starts.skip(1)).all(|(end, start)| end <= start), "tiles in order");
+    let inside = |tile: &Tile| {
+        tile.plane < signal.planes
+            && tile.pixels.start <= tile.pixels.end
+            && tile.pixels.end <= signal.pixels()
+    };
+    assert!(tiles.iter().all(inside), "tiles of this signal");
     let first = movie.as_mut_ptr();
-    tiles(signal)
-        .into_iter()
+    tiles
+        .iter()
         .map(|tile| TileMut {
             // SAFETY: the start of a tile lies inside the movie, whose length was checked above; where a movie
             // has no frames, the offset is at most its (zero) length.

@@ -9,7 +9,7 @@ pub fn exception(error: &Error) -> PyErr {
     let message = error.to_string();
     match error {
         Error::Stream(_) => PyOSError::new_err(message),
-        Error::Interrupted { .. } => PyRuntimeError::new_err(message),
+        Error::Interrupted { .. } | Error::Diverged(_) => PyRuntimeError::new_err(message),
         _ => PyValueError::new_err(message),
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use convis::layer::{Part, Scope, stages};
 use convis::run::{Chunk, Movie, RunOptions, run};
+use convis::tensor::buffer::Buffer;
 use convis::tensor::{Data, Numbers};
 use convis::{DType, Error, GradientMode, Layer, NoiseId, Output, Resolution, Result, Spike, State, Tensor};
 use numpy::{IntoPyArray, PyArray1};
@@ -353,9 +354,9 @@ impl Collected {
         let mut shape = part.shape().to_vec();
         shape[2] = total;
         let numbers = match part.dtype() {
-            DType::F32 => Growing::F32(vec![0.0; len]),
-            DType::F64 => Growing::F64(vec![0.0; len]),
-            DType::U8 => Growing::U8(vec![0; len]),
+            DType::F32 => Growing::F32(Buffer::unwritten(len)),
+            DType::F64 => Growing::F64(Buffer::unwritten(len)),
+            DType::U8 => Growing::U8(Buffer::unwritten(len)),
         };
         Ok(Self::Frames { shape, numbers })
     }
@@ -396,9 +397,11 @@ impl Collected {
 
     fn into_tensor(self) -> Result<Tensor> {
         match self {
-            Self::Frames { shape, numbers: Growing::F32(numbers) } => Tensor::from_vec(numbers, &shape),
-            Self::Frames { shape, numbers: Growing::F64(numbers) } => Tensor::from_vec(numbers, &shape),
-            Self::Frames { shape, numbers: Growing::U8(numbers) } => Tensor::from_vec(numbers, &shape),
+            Self::Frames { shape, numbers } => match numbers {
+                Growing::F32(numbers) => Tensor::from_buffer(Buffer::written(numbers), &shape),
+                Growing::F64(numbers) => Tensor::from_buffer(Buffer::written(numbers), &shape),
+                Growing::U8(numbers) => Tensor::from_buffer(Buffer::written(numbers), &shape),
+            },
             Self::Parts(parts) => Tensor::join_frames(&parts),
         }
     }

@@ -7,11 +7,14 @@
 //! | `arrays.rs` | numpy arrays to tensors and back, without copying where possible |
 //! | `frames.rs` | movies in files |
 //! | `description.rs` | configurations of retinas |
-//! | `tensor.rs`, `parameter.rs`, `state.rs`, `layer.rs` | the Python classes |
 //! | `fit.rs` | regressions on recordings |
+//! | `tensor.rs`, `parameter.rs`, `state.rs`, `layer.rs`, `optimizers.rs` | the Python classes |
 //! | `models.rs`, `options.rs` | layers by name and options |
+//! | `stimuli.rs` | stimuli and kernels by name and options |
+//! | `analysis.rs` | from responses back to filters |
 //! | `convolution.rs` | what only convolutions can do |
 
+mod analysis;
 mod arrays;
 mod compute;
 mod convolution;
@@ -21,9 +24,11 @@ mod fit;
 mod frames;
 mod layer;
 mod models;
+mod optimizers;
 mod options;
 mod parameter;
 mod state;
+mod stimuli;
 mod tensor;
 
 use pyo3::prelude::*;
@@ -39,6 +44,8 @@ mod _native {
     use super::{Bound, PyModule, PyModuleMethods, PyResult, pyfunction};
 
     #[pymodule_export]
+    use super::analysis::{generator_signal, nonlinearity, sta, stc};
+    #[pymodule_export]
     use super::convolution::{
         convolution_mode, convolution_plan, convolution_set_mode, convolution_set_weight,
     };
@@ -51,13 +58,17 @@ mod _native {
     #[pymodule_export]
     use super::layer::PyLayer;
     #[pymodule_export]
-    use super::models::build;
+    use super::models::{build, combine};
+    #[pymodule_export]
+    use super::optimizers::PyOptimizer;
     #[pymodule_export]
     use super::parameter::PyParameter;
     #[pymodule_export]
     use super::state::PyState;
     #[pymodule_export]
-    use super::tensor::PyTensor;
+    use super::stimuli::{PyExponentialKernel, PyStimulus, deriche, kernel, sample_data, stimulus};
+    #[pymodule_export]
+    use super::tensor::{PyTensor, cat, loss, pause_recording, recording, stack};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -4,28 +4,35 @@ use std::sync::Arc;
 
 use convis::filters::{
     Conv1d, Conv2d, Conv3d, ConvOptions, Delay, Diff, GaussianBlur, History, NLRectify, NLRectifyScale,
-    NLRectifySquare, NLSquare, PlanChoice, RecursiveBlur, RecursiveKind, SpatialRecursiveFilter, Sum,
-    TemporalHighPassFilterRecursive, TemporalLowPassFilterRecursive, TimePadding, VariableDelay,
+    NLRectifySquare, NLSquare, PlanChoice, RF, RecursiveBlur, RecursiveKind, SmoothConv,
+    SpatialRecursiveFilter, Sum, TemporalHighPassFilterRecursive, TemporalLowPassFilterRecursive,
+    TimePadding, VariableDelay,
 };
 use convis::fit::Nonlinearity;
 use convis::models::LNP;
+use convis::models::{
+    L, LN, LNFDLNF, LNLN, LNLNLN, LNLNLNLN, LNSN, McIntosh, McIntoshOptions, RFN, Readout, StageOptions,
+};
 use convis::retina::{
-    Bipolar, GanglionInput, GanglionSpiking, HalfRecursiveOplFilter, Opl, OplKind, RecursiveOplFilter,
-    Retina, RetinaOptions,
+    Bipolar, FullConvolutionOplFilter, GanglionInput, GanglionSpiking, HalfRecursiveOplFilter, Opl, OplKind,
+    RecursiveOplFilter, Retina, RetinaOptions, SeparableOplFilter,
 };
 use convis::spiking::{
     FitzHughNagumo, Gates, HodgkinHuxley, InputUnit, IntegrativeMotionSensor, Izhikevich,
     LeakyIntegrateAndFireNeuron, MotionMode, Poisson, RefractoryLeakyIntegrateAndFireNeuron, Sign, Surrogate,
 };
-use convis::{Integration, Layer, Resolution, noise};
+use convis::tensor::{cat, sum};
+use convis::{Integration, Layer, Resolution, Tensor, noise};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::compute::compute;
 use crate::errors::checked;
 use crate::layer::PyLayer;
 use crate::options::Options;
 use crate::state::{Noise, noise_id};
+use crate::tensor::PyTensor;
 
 const INTEGRATIONS: [(&str, Integration); 2] = [("exact", Integration::Exact), ("euler", Integration::Euler)];
 const UNITS: [(&str, InputUnit); 2] = [("per_step", InputUnit::PerStep), ("Hz", InputUnit::Hz)];
@@ -34,12 +41,6 @@ const BLURS: [(&str, RecursiveKind); 2] =
 const GATES: [(&str, Gates); 2] = [("steady_state", Gates::SteadyState), ("zero", Gates::Zero)];
 const SIGNS: [(&str, Sign); 2] = [("plus", Sign::Plus), ("minus", Sign::Minus)];
 const MOTION_MODES: [(&str, MotionMode); 2] = [("linear", MotionMode::Linear), ("log", MotionMode::Log)];
-const OPL_FILTERS: [(&str, OplKind); 3] = [
-    ("HalfRecursiveOPLFilter", OplKind::HalfRecursive),
-    ("RecursiveOPLFilter", OplKind::Recursive(RecursiveKind::Deriche)),
-    ("RecursiveOPLFilter gaussian", OplKind::Recursive(RecursiveKind::Gaussian)),
-];
-
 /// Build a layer.
 ///
 /// Parameters
@@ -67,6 +68,7 @@ pub fn build(
     Ok(PyLayer::new(layer, noise.map_or_else(noise::next_model, noise_id)))
 }
 
+#[allow(clippy::too_many_lines)] // a table
 fn layer(kind: &str, o: &Options<'_>, resolution: Resolution) -> PyResult<Arc<dyn Layer>> {
     fn made<L: Layer + 'static>(layer: convis::Result<L>) -> PyResult<Arc<dyn Layer>> {
         Ok(Arc::new(checked(layer)?))
@@ -84,6 +86,34 @@ fn layer(kind: &str, o: &Options<'_>, resolution: Resolution) -> PyResult<Arc<dy
         "Conv3d" => {
             let ([inputs, outputs], size) = (channels(o)?, o.counts("kernel_size")?);
             made(Conv3d::new(inputs, outputs, size, convolution(o)?, r))
+        }
+        "RF" => {
+            let ([inputs, outputs], size) = (channels(o)?, o.counts("kernel_size")?);
+            made(RF::new(inputs, outputs, size, convolution(o)?, r))
+        }
+        "SmoothConv" => {
+            made(SmoothConv::new(o.count("n")?, o.number("tau")?, o.counts("spatial_filter")?, r))
+        }
+        "Readout" => made(Readout::new(o.count("out_channels")?, r)),
+        "L" => made(L::new(&o.sizes("kernel_dim")?, stage(o)?, r)),
+        "LN" => made(LN::new(&o.sizes("kernel_dim")?, stage(o)?, r)),
+        "RFN" => made(RFN::new(&o.sizes("kernel_dim")?, stage(o)?, r)),
+        "LNLN" => made(LNLN::new(o.counts("kernel_dim")?, stage(o)?, r)),
+        "LNLNLN" => made(LNLNLN::new(o.counts("kernel_dim")?, stage(o)?, r)),
+        "LNLNLNLN" => made(LNLNLNLN::new(o.counts("kernel_dim")?, stage(o)?, r)),
+        "LNSN" => made(LNSN::new(o.counts("kernel_dim")?, o.counts("pool_dim")?, stage(o)?, r)),
+        "LNFDLNF" => made(LNFDLNF::new(o.counts("kernel_dim")?, o.count("feedback_length")?, stage(o)?, r)),
+        "McIntosh" => {
+            let options = McIntoshOptions {
+                filter_size: o.counts("filter_size")?,
+                filter_2_size: o.counts("filter_2_size")?,
+                layer1_channels: o.count("layer1_channels")?,
+                layer2_channels: o.count("layer2_channels")?,
+                out_channels: o.count("out_channels")?,
+                mode: history(o)?,
+                ..McIntoshOptions::default()
+            };
+            made(McIntosh::new(options, r))
         }
         "TimePadding" => made(Ok(TimePadding::new(o.count("length")?, history(o)?, r))),
         "Delay" => made(Ok(Delay::new(o.count("delay")?, o.count("length")?, r))),
@@ -136,7 +166,17 @@ fn layer(kind: &str, o: &Options<'_>, resolution: Resolution) -> PyResult<Arc<dy
         }
         "HalfRecursiveOPLFilter" => made(HalfRecursiveOplFilter::new(r)),
         "RecursiveOPLFilter" => made(RecursiveOplFilter::new(o.choice("blur", &BLURS)?, r)),
-        "OPL" => made(Opl::with_filter(o.choice("opl_filter", &OPL_FILTERS)?, r)),
+        "SeparableOPLFilter" => made(SeparableOplFilter::new(r)),
+        "FullConvolutionOPLFilter" => made(FullConvolutionOplFilter::new(o.maybe_counts("shp")?, r)),
+        "OPL" => {
+            let filters = [
+                ("HalfRecursiveOPLFilter", OplKind::HalfRecursive),
+                ("RecursiveOPLFilter", OplKind::Recursive(o.choice("blur", &BLURS)?)),
+                ("SeparableOPLFilter", OplKind::Separable),
+                ("FullConvolutionOPLFilter", OplKind::FullConvolution(None)),
+            ];
+            made(Opl::with_filter(o.choice("opl_filter", &filters)?, r))
+        }
         "Bipolar" => made(Ok(Bipolar::new(r))),
         "GanglionInput" => made(GanglionInput::new(o.number("sign")?, r)),
         "GanglionSpiking" => {
@@ -180,6 +220,15 @@ fn convolution(o: &Options<'_>) -> PyResult<ConvOptions> {
     })
 }
 
+fn stage(o: &Options<'_>) -> PyResult<StageOptions> {
+    Ok(StageOptions {
+        population: o.flag("population")?,
+        bias: o.flag("bias")?,
+        mode: history(o)?,
+        ..StageOptions::default()
+    })
+}
+
 fn history(o: &Options<'_>) -> PyResult<History> {
     o.choice("mode", &History::ALL.map(|mode| (mode.name(), mode)))
 }
@@ -202,4 +251,20 @@ fn surrogate(o: &Options<'_>) -> PyResult<Surrogate> {
             value.repr()?
         ))),
     }
+}
+
+/// Outputs of layers side by side as one: joined along an axis, perhaps then summed along it.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // the binding hands over what it converted
+pub fn combine(
+    py: Python<'_>,
+    movies: Vec<Bound<'_, PyTensor>>,
+    axis: usize,
+    summed: bool,
+) -> PyResult<PyTensor> {
+    let movies: Vec<Tensor> = movies.iter().map(|movie| movie.get().tensor()).collect();
+    compute(py, || {
+        let movies: Vec<&Tensor> = movies.iter().collect();
+        Ok(checked(if summed { sum(&movies, axis) } else { cat(&movies, axis) })?.into())
+    })
 }

@@ -70,6 +70,21 @@ impl<'py> Options<'py> {
         self.take(name, "a name")
     }
 
+    /// Numbers.
+    pub fn numbers(&self, name: &str) -> PyResult<Vec<f64>> {
+        self.take(name, "a sequence of numbers")
+    }
+
+    /// A seed.
+    pub fn seed(&self, name: &str) -> PyResult<u64> {
+        self.take(name, "a whole number from 0 to 2**64 - 1")
+    }
+
+    /// A seed, or None.
+    pub fn maybe_seed(&self, name: &str) -> PyResult<Option<u64>> {
+        self.take(name, "a whole number from 0 to 2**64 - 1, or None")
+    }
+
     /// A whole number from 0.
     pub fn count(&self, name: &str) -> PyResult<usize> {
         self.take(name, "a whole number from 0")
@@ -83,6 +98,16 @@ impl<'py> Options<'py> {
     /// Whole numbers from 0, as many as asked for.
     pub fn counts<const N: usize>(&self, name: &str) -> PyResult<[usize; N]> {
         self.take(name, &format!("{N} whole numbers from 0"))
+    }
+
+    /// Whole numbers from 0, as many as asked for, or None.
+    pub fn maybe_counts<const N: usize>(&self, name: &str) -> PyResult<Option<[usize; N]>> {
+        self.take(name, &format!("{N} whole numbers from 0, or None"))
+    }
+
+    /// Whole numbers from 0.
+    pub fn sizes(&self, name: &str) -> PyResult<Vec<usize>> {
+        self.take(name, "whole numbers from 0")
     }
 
     /// True or False.

@@ -11,7 +11,7 @@ use numpy::{IntoPyArray, PyArrayDyn, PyReadonlyArrayDyn};
 use pyo3::prelude::*;
 
 use crate::errors::checked;
-use crate::tensor::PyTensor;
+use crate::tensor::{PyTensor, recording};
 
 /// The value of a parameter with its gradient; `convis.variables.Parameter` is what users see.
 #[pyclass(frozen, name = "Parameter", module = "convis._native")]
@@ -183,6 +183,17 @@ impl PyParameter {
         gradient.map(|gradient| Ok(checked(gradient.reshape(&self.numbers().1))?.into())).transpose()
     }
 
+    /// Replace the gradient; returns the one before.
+    fn swap_gradient(&self, gradient: Option<&Bound<'_, PyTensor>>) -> PyResult<Option<PyTensor>> {
+        let before = self.gradient()?;
+        let gradient = gradient.map(|gradient| gradient.get().plain().clone());
+        match &self.0 {
+            Kind::OfLayer(parameter) => parameter.set_gradient(gradient),
+            Kind::Own(own) => own.leaf.set_gradient(gradient),
+        }
+        Ok(before)
+    }
+
     /// Forget the gradient.
     fn zero_grad(&self) {
         match &self.0 {
@@ -193,12 +204,28 @@ impl PyParameter {
 
     /// Its numbers as a tensor; if it was made in Python and requires gradients, results lead back to it.
     fn tensor(&self, double: bool) -> PyResult<PyTensor> {
+        match &self.0 {
+            Kind::Own(_) => self.traced(if double { DType::F64 } else { DType::F32 }, true),
+            Kind::OfLayer(_) => self.traced(if double { DType::F64 } else { DType::F32 }, false),
+        }
+    }
+
+    /// Its numbers for arithmetic, in double precision that gives way to the type of a tensor it meets; results lead back
+    /// to it where `gradients` are wanted and it requires them.
+    fn operand(&self, gradients: bool) -> PyResult<PyTensor> {
+        Ok(self.traced(DType::F64, gradients && recording())?.yielding())
+    }
+}
+
+impl PyParameter {
+    fn traced(&self, dtype: DType, gradients: bool) -> PyResult<PyTensor> {
+        let gradients = gradients && self.requires_grad();
+        let leaf = match &self.0 {
+            Kind::OfLayer(parameter) => parameter.leaf(),
+            Kind::Own(own) => &own.leaf,
+        };
         let (numbers, shape) = self.numbers();
-        let dtype = if double { DType::F64 } else { DType::F32 };
         let tensor = checked(Tensor::from_vec(numbers, &shape))?.cast(dtype);
-        Ok(match &self.0 {
-            Kind::Own(own) if self.requires_grad() => PyTensor::with_leaf(&tensor, &own.leaf),
-            _ => tensor.into(),
-        })
+        Ok(if gradients { PyTensor::with_leaf(&tensor, leaf) } else { tensor.into() })
     }
 }

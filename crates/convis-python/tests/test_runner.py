@@ -92,6 +92,26 @@ def test_it_waits_for_a_live_stream():
     assert not runner.running
 
 
+def test_it_fits_while_streams_run():
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((2000, 6, 6))
+    goal = convis.models.LN((3, 3, 3))
+    goal.conv.set_weight(rng.random((3, 3, 3)), normalize=True)
+    wanted = goal.run(x).array(0)[0, 0]
+    model = convis.models.LN((3, 3, 3))
+    model.conv.set_weight(np.ones((3, 3, 3)), normalize=True)
+    model.set_optimizer.Adam(lr=0.003)
+    runner = convis.Runner(model, SequenceStream(x), dt=50)
+    runner.optimize(SequenceStream(wanted), loss_fn="mse").join()
+    assert runner.frames == 2000 and len(runner.losses) == 40
+    assert runner.losses[-1] < 0.1 * runner.losses[0] and "loss" in repr(runner)
+    assert model.get_state().frames == 2000  # the state went on from chunk to chunk
+    with pytest.raises(ValueError, match="goal"):
+        convis.Runner(model, SequenceStream(x), dt=50).optimize(SequenceStream(wanted[:70])).join()
+    with pytest.raises(TypeError, match="goal"):
+        runner.optimize(wanted)
+
+
 def test_bad_arguments():
     retina = convis.retina.Retina()
     with pytest.raises(TypeError, match="model"):

@@ -48,6 +48,10 @@ pub enum Error {
     #[error("{0}")]
     Stream(String),
 
+    /// Numbers that grew beyond all bounds during a fit.
+    #[error("{0}")]
+    Diverged(String),
+
     /// The run was interrupted; the state is that after the last whole chunk.
     #[error("interrupted after {frames} frames; the state is that after the last whole chunk")]
     Interrupted {

@@ -8,14 +8,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use convis_kernels::integrate_and_fire::Spike;
+use convis_kernels::integrate_and_fire::{Population, Spike};
 use convis_kernels::random::Key;
 use convis_kernels::start_history::{History, StartHistory};
-use convis_kernels::{Operation, Signal};
+use convis_kernels::{Operation, Real, Signal};
 
 use crate::filters::Convolution;
 use crate::parameter::Parameter;
-use crate::tensor::{Scalar, apply};
+use crate::tensor::{Deferred, Numbers, Scalar, apply, defer};
 use crate::{DType, Error, Resolution, Result, State, Tensor};
 
 /// A causal filter on movies, with parameters and sub-layers.
@@ -124,6 +124,8 @@ pub struct Scope<'a> {
     state: &'a mut State,
     gradients: GradientMode,
     recorder: Option<&'a mut Recorder>,
+    /// Operations that wait to be computed together.
+    plan: Option<Arc<dyn Deferred>>,
 }
 
 impl Scope<'_> {
@@ -157,6 +159,11 @@ impl Scope<'_> {
         }
         self.path.truncate(parent);
         output
+    }
+
+    /// How far gradients are followed.
+    pub const fn gradients(&self) -> GradientMode {
+        self.gradients
     }
 
     /// The value of a scalar parameter for an operation.
@@ -217,11 +224,58 @@ impl Scope<'_> {
         before: &[Tensor],
         names: &[&str],
     ) -> Result<Tensor> {
-        let (output, after) = apply(operation, parameters, inputs, before)?;
+        let later = match inputs[0].dtype() {
+            _ if self.gradients != GradientMode::Off => None,
+            DType::F32 => self.apply_later::<f32, O>(operation, parameters, inputs, before),
+            DType::F64 => self.apply_later::<f64, O>(operation, parameters, inputs, before),
+            DType::U8 => None,
+        };
+        let (output, after) = match later {
+            Some(later) => later,
+            None => apply(operation, parameters, inputs, before)?,
+        };
         for (name, array) in names.iter().zip(after) {
             self.keep(name, array);
         }
         Ok(output)
+    }
+
+    /// Output and states of an operation that is computed together with others, where that is possible.
+    fn apply_later<T: Numbers + Real, O: Operation>(
+        &mut self,
+        operation: &O,
+        parameters: &[Scalar],
+        inputs: &[&Tensor],
+        before: &[Tensor],
+    ) -> Option<(Tensor, Vec<Tensor>)> {
+        let signal = operation.signal();
+        let fits = |input: &&Tensor| input.dtype() == T::DTYPE && input.signal().ok() == Some(signal);
+        if operation.output_signal() != signal || !inputs.iter().all(fits) {
+            return None;
+        }
+        let values: Vec<f64> = parameters.iter().map(Scalar::value).collect();
+        let states: Vec<&[T]> = before.iter().map(Tensor::numbers).collect::<Option<_>>()?;
+        let bandwise = operation.bandwise(&values, &states)?;
+        Some(defer(&mut self.plan, signal, bandwise, inputs, before, T::DTYPE))
+    }
+
+    /// The spikes of a population whose state, potential and refractory time, is kept under `names`: bytes, computed
+    /// together with other operations.
+    pub(crate) fn spikes<T: Numbers + Real>(
+        &mut self,
+        population: Population<T>,
+        current: &Tensor,
+        names: [&str; 2],
+    ) -> Result<Tensor> {
+        let before = names.map(|name| self.state(name, current, 1, T::DTYPE));
+        let before = before.into_iter().collect::<Result<Vec<_>>>()?;
+        let signal = current.signal()?;
+        let (spikes, after) =
+            defer::<T>(&mut self.plan, signal, Box::new(population), &[current], &before, DType::U8);
+        for (name, array) in names.into_iter().zip(after) {
+            self.keep(name, array);
+        }
+        Ok(spikes)
     }
 
     /// A state array of this layer: what was kept, or zeros; so many frames of the sizes of the movie `like`.
@@ -264,6 +318,11 @@ impl Scope<'_> {
     pub fn kept(&self, name: &str) -> Option<Tensor> {
         let array = self.state.get(&self.path_of(name))?;
         Some(if self.gradients == GradientMode::Through { array.clone() } else { array.detach() })
+    }
+
+    /// Whether the output of the sub-layer `name` is wanted.
+    pub fn wants(&self, name: &str) -> bool {
+        self.recorder.as_ref().is_some_and(|recorder| recorder.stages.contains(&self.path_of(name)))
     }
 
     /// Forgets a state array.
@@ -345,8 +404,11 @@ pub(crate) fn advance(
     let shape = input.shape();
     state.see([shape[0], shape[1], shape[3], shape[4]])?;
     let input = if gradients == GradientMode::Off { &input.detach() } else { input };
-    let mut scope = Scope { path: String::new(), state, gradients, recorder };
+    let mut scope = Scope { path: String::new(), state, gradients, recorder, plan: None };
     let output = layer.forward(input, &mut scope)?;
+    if let Some(plan) = scope.plan.take() {
+        plan.run();
+    }
     state.check(layer)?;
     state.advance(shape[2] as u64);
     Ok(output)

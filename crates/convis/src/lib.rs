@@ -15,6 +15,7 @@
 //! | [`run`](mod@run) | running a model on a movie of any length |
 //! | [`layer`] | what every layer offers; [`call`] for one chunk |
 //! | [`parameter`], [`state`], [`noise`], [`resolution`] | what layers are made of |
+//! | [`optimize`](mod@optimize), [`optimizers`], [`loss`] | fitting parameters to wanted outputs |
 //! | [`tensor`] | numbers with a shape, and the tape behind gradients |
 //! | [`stimuli`] | movies to show |
 //! | [`analysis`] | from responses back to filters |
@@ -48,9 +49,12 @@ pub mod error;
 pub mod filters;
 pub mod fit;
 pub mod layer;
+pub mod loss;
 pub mod models;
 pub mod noise;
 pub mod numerical_filters;
+pub mod optimize;
+pub mod optimizers;
 pub mod parameter;
 pub mod resolution;
 pub mod retina;

@@ -232,6 +232,11 @@ impl Parameter {
         Ok(())
     }
 
+    /// Where [`backward`](crate::tensor::backward) leaves its gradient.
+    pub fn leaf(&self) -> &Leaf {
+        &self.0.leaf
+    }
+
     /// The gradient that [`backward`](crate::tensor::backward) has summed up.
     pub fn gradient(&self) -> Option<Tensor> {
         self.0.leaf.gradient()

@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use convis_kernels::parallel;
+
 use crate::layer::{GradientMode, Layer, Output, Recorder, advance, check_input};
 use crate::{DType, Error, Result, State, Tensor};
 
@@ -157,7 +159,9 @@ pub fn run(
         let input = if input.dtype() == DType::U8 { input.cast(DType::F32) } else { input };
         let mut recorder =
             Recorder { stages: options.stages.clone(), spikes: options.spikes, ..Recorder::default() };
-        let result = advance(layer, &input, state, GradientMode::Off, Some(&mut recorder));
+        // All threads are entered once a chunk, not once an operation.
+        let result =
+            parallel::install(|| advance(layer, &input, state, GradientMode::Off, Some(&mut recorder)));
         let output = match result {
             Ok(output) => output,
             Err(error) => {

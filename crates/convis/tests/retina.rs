@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use convis::kernels::parallel::with_threads;
-use convis::layer::{self, Layer};
+use convis::layer::{self, Layer, Recorder};
 use convis::retina::{Retina, RetinaOptions};
 use convis::run::{Movie, RunOptions, run};
 use convis::tensor::{Data, backward};
@@ -84,6 +84,49 @@ fn any_chunks_and_threads_give_the_same_bits() {
         {
             let other = with_threads(threads, || run_all(&retina, &movie, State::new(NOISE), chunk));
             assert!(other == whole, "lambda {lambda_amp}, chunk {chunk:?}, {threads} threads");
+        }
+    }
+}
+
+/// Without gradients, operations are computed together, band by band; with gradients, one after the other.
+#[test]
+fn operations_computed_together_give_the_bits_of_each_alone() {
+    for (dtype, shape) in
+        [(DType::F32, [1, 2, 40, 30, 33]), (DType::F64, [1, 1, 40, 50, 50]), (DType::F32, [2, 1, 40, 3, 1])]
+    {
+        let movie = movie(dtype, shape);
+        // Default; ON and OFF cells that differ; gain control; pooling, as of Y cells.
+        for (path, value) in [
+            ("gang_0_spikes.refr_sigma", 0.001),
+            ("gang_1_input.transient_tau_center", 0.03),
+            ("bipolar.lambda_amp", 50.0),
+            ("gang_1_input.sigma_surround", 0.2),
+        ] {
+            for spikes in [true, false] {
+                let retina = retina(spikes, 0.0);
+                if spikes || !path.contains("spikes") {
+                    set(&retina, path, value);
+                }
+                let stages: Vec<String> = layer::stages(&retina);
+                let (mut together, mut alone) = (State::new(NOISE), State::new(NOISE));
+                let mut recorder = Recorder { stages: stages.clone(), ..Recorder::default() };
+                for (first, frames) in [(0, 17), (17, 1), (18, 22)] {
+                    let chunk = movie.frames(first, frames).unwrap();
+                    // Every other time with all that is in between, which has to be kept then.
+                    let looking = (first != 17).then_some(&mut recorder);
+                    let off = call(&retina, &chunk, &mut together, GradientMode::Off, looking).unwrap();
+                    let mut seen = Recorder { stages: stages.clone(), ..Recorder::default() };
+                    let on = call(&retina, &chunk, &mut alone, GradientMode::Call, Some(&mut seen)).unwrap();
+                    for ((_, a), (_, b)) in off.movies().iter().zip(on.movies()) {
+                        assert!(a == b, "{path} {dtype} {shape:?}");
+                    }
+                    for (path, output) in seen.outputs.iter().filter(|_| first != 17) {
+                        let both = (recorder.outputs[path].first().unwrap(), output.first().unwrap());
+                        assert!(both.0 == both.1, "{path} {dtype} {shape:?}");
+                    }
+                    assert!(together == alone, "state: {path} {dtype} {shape:?}");
+                }
+            }
         }
     }
 }
@@ -315,13 +358,13 @@ fn numbers_that_overflow_and_states_of_other_models_are_refused() {
 fn stages_can_be_recorded_and_unknown_ones_are_refused() {
     let retina = retina(true, 0.0);
     let x = movie(DType::F32, [1, 1, 5, 3, 3]);
-    let mut recorder = convis::Recorder {
+    let mut recorder = Recorder {
         stages: vec!["opl".into(), "opl.opl_filter.surround_E".into(), "gang_1_input".into()],
-        ..convis::Recorder::default()
+        ..Recorder::default()
     };
     call(&retina, &x, &mut State::new(NOISE), GradientMode::Off, Some(&mut recorder)).unwrap();
     assert_eq!(recorder.outputs.len(), 3);
-    let mut recorder = convis::Recorder { stages: vec!["bipolr".into()], ..convis::Recorder::default() };
+    let mut recorder = Recorder { stages: vec!["bipolr".into()], ..Recorder::default() };
     let error =
         call(&retina, &x, &mut State::new(NOISE), GradientMode::Off, Some(&mut recorder)).unwrap_err();
     assert!(error.to_string().contains("did you mean \"bipolar\""), "{error}");

@@ -7,7 +7,7 @@ use convis::stimuli::toolbox::{
 use convis::stimuli::{
     Checkers, ContrastReversingGrating, DifferentialMotion, Distribution, DriftingGrating, EulerChirp,
     EyeMovements, FullFieldFlash, GratingBattery, JitteredImage, LoomingDisc, MSequence, MovingBarSet,
-    Screen, Stimulus, Stream, SumOfSinusoids, movie,
+    OscillatingGrating, Screen, Stimulus, Stream, SumOfSinusoids, movie,
 };
 use convis::{Resolution, Tensor};
 use proptest::prelude::*;
@@ -35,6 +35,7 @@ fn all() -> Vec<(&'static str, Box<dyn Stimulus>)> {
         ("MSequence", Box::new(MSequence { screen, order: 12, ..Default::default() })),
         ("DriftingGrating", Box::new(DriftingGrating { screen, ..Default::default() })),
         ("ContrastReversingGrating", Box::new(ContrastReversingGrating { screen, ..Default::default() })),
+        ("OscillatingGrating", Box::new(OscillatingGrating { screen, ..Default::default() })),
         ("GratingBattery", Box::new(GratingBattery { screen, shuffle: Some(1), ..Default::default() })),
         ("JitteredImage", Box::new(JitteredImage::new(picture, (20, 30), screen, eye).unwrap())),
         ("LoomingDisc", Box::new(LoomingDisc { screen, before_s: 20.0, ..Default::default() })),

@@ -351,7 +351,7 @@ fn open(text: &mut String, name: &str, node: &dyn Node, depth: usize) {
     }
 }
 
-/// Text within quotation marks. Line breaks are kept only as references.
+/// Text within quotation marks. It has no control characters.
 fn escape(value: &str) -> String {
     let mut text = String::new();
     for character in value.chars() {
@@ -360,9 +360,6 @@ fn escape(value: &str) -> String {
             '<' => text.push_str("&lt;"),
             '>' => text.push_str("&gt;"),
             '"' => text.push_str("&quot;"),
-            '\n' | '\r' | '\t' => _ = write!(text, "&#{};", u32::from(character)),
-            // No XML can hold other control characters.
-            character if character.is_control() => text.push('\u{fffd}'),
             character => text.push(character),
         }
     }

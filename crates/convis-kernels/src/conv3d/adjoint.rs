@@ -9,11 +9,11 @@
 //! The last is a convolution of g, with zeros around it, by the reversed weights; folding the border and the history
 //! back gives the gradients of input and state.
 
-use super::Conv3d;
-use super::direct::{FRAMES, Weights, correlate};
-use super::padded::Padded;
+use super::direct::{FRAMES, Weights, correlate, products};
+use super::padded::{Input, Padded, fold};
+use super::{Conv3d, Plan, spectral};
 use crate::operation::Gradients;
-use crate::simd;
+use crate::scratch::{LANES, Scratch};
 use crate::{Operation, Real, parallel};
 
 pub(super) fn conv3d<T: Real>(
@@ -39,17 +39,28 @@ pub(super) fn conv3d<T: Real>(
             *bias = T::of(sum);
         }
     }
+    let plan = conv.plan_of_gradients();
+    let input = Input { conv, movie, state };
     if let Some(by_weights) = gradients.inputs[1].take() {
-        weights_gradient(conv, movie, state, output_gradient, by_weights);
+        if out.is_empty() {
+            by_weights.fill(T::zero());
+        } else {
+            match &plan {
+                Plan::Direct { .. } => weights_gradient(&input, output_gradient, by_weights),
+                Plan::Fft(tiling) => {
+                    spectral::weights_gradient(conv, tiling, &input, output_gradient, by_weights);
+                }
+            }
+        }
     }
     let by_movie = gradients.inputs[0].take();
     let by_state = gradients.state.first_mut().map(|state| &mut **state);
     if by_movie.is_some() || by_state.is_some() {
-        input_gradient(conv, w, output_gradient, state_gradient, by_movie, by_state);
+        input_gradient(conv, &plan, w, output_gradient, state_gradient, by_movie, by_state);
     }
 }
 
-/// Output gradients of every plane in frames of `height` by `width` pixels, zero around them; the first one lies
+/// Output gradients of the planes in `g` in frames of `height` by `width` pixels, zero around them; the first one lies
 /// `before` frames, rows and columns inside.
 fn in_zeros<T: Real>(
     conv: &Conv3d,
@@ -58,7 +69,8 @@ fn in_zeros<T: Real>(
     [height, width]: [usize; 2],
 ) -> Vec<Padded<T>> {
     let out = conv.output_signal();
-    parallel::map((0..out.planes).collect(), out.len(), |plane| {
+    let planes = g.len() / (out.frames * out.pixels());
+    parallel::map((0..planes).collect(), g.len(), |plane| {
         let g = &g[plane * out.frames * out.pixels()..][..out.frames * out.pixels()];
         let mut padded = Padded::zeros(out.frames + 2 * before[0], height * width);
         for (row, g) in g.chunks(out.width).enumerate() {
@@ -70,127 +82,114 @@ fn in_zeros<T: Real>(
     })
 }
 
-fn weights_gradient<T: Real>(conv: &Conv3d, movie: &[T], state: &[&[T]], g: &[T], by_weights: &mut [T]) {
+fn weights_gradient<T: Real>(input: &Input<'_, T>, g: &[T], by_weights: &mut [T]) {
+    let conv = input.conv;
     let out = conv.output_signal();
-    by_weights.fill(T::zero());
-    if out.is_empty() {
-        return;
-    }
     let [inputs_n, outputs_n] = conv.channels;
     let [k, m, n] = conv.kernel;
     let size = conv.padded_size();
     let x: Vec<Padded<T>> = parallel::map((0..conv.signal.planes).collect(), conv.signal.len(), |plane| {
-        Padded::of_input(conv, movie, state, plane)
+        Padded::of_input(input, plane)
     });
     // Blocks of pixels run beyond the last one: rows of zeros keep them off the next frame.
-    let g = in_zeros(conv, g, [0; 3], [size[0] + LANES.div_ceil(size[1]), size[1]]);
+    let g = in_zeros(conv, g, [0; 3], [size[0] + (2 * LANES).div_ceil(size[1]), size[1]]);
     let pixels = (out.height - 1) * size[1] + out.width;
-    // One item per pair of channels and row of the kernel.
+    // Partial sums: some frames, one row of the kernel.
+    const TOGETHER: usize = 4 * FRAMES;
     let mut items = vec![];
-    for o in 0..outputs_n {
-        for i in 0..inputs_n {
-            items.extend((0..m).map(|b| (o, i, b)));
+    for pair in 0..inputs_n * outputs_n {
+        for batch in 0..conv.batch() {
+            for t in (0..out.frames).step_by(TOGETHER) {
+                items.extend((0..m).map(|b| (pair, batch, t, b)));
+            }
         }
     }
-    let rows = parallel::map(items.clone(), out.len() * by_weights.len(), |(o, i, b)| {
+    let rows = parallel::map(items.clone(), out.len() * by_weights.len(), |(pair, batch, t, b)| {
+        let (o, i) = (pair / inputs_n, pair % inputs_n);
+        let (x, g) = (&x[batch * inputs_n + i], &g[batch * outputs_n + o]);
         let mut sums = vec![0.0f64; n * k];
-        for batch in 0..conv.batch() {
-            let (x, g) = (&x[batch * inputs_n + i], &g[batch * outputs_n + o]);
-            for (c, sums) in sums.chunks_mut(k).enumerate() {
-                products(x, g, out.frames, pixels, b * size[1] + c, sums);
-            }
+        for (c, sums) in sums.chunks_mut(k).enumerate() {
+            products(x, g, t..(t + TOGETHER).min(out.frames), pixels, b * size[1] + c, sums);
         }
         sums
     });
-    for ((o, i, b), sums) in items.into_iter().zip(rows) {
+    let mut sums = vec![0.0f64; by_weights.len()];
+    for ((pair, _, _, b), row) in items.into_iter().zip(rows) {
         for c in 0..n {
             for a in 0..k {
-                by_weights[(((o * inputs_n + i) * k + a) * m + b) * n + c] = T::of(sums[c * k + a]);
+                sums[((pair * k + a) * m + b) * n + c] += row[c * k + a];
             }
         }
     }
-}
-
-/// Time weights whose sums are held at once.
-const TAPS: usize = 8;
-/// Pixels of one vector block.
-const LANES: usize = 16;
-
-/// `sums[a] += Σₜ Σ_p g(t, p)·x(t + a, p + offset)`.
-fn products<T: Real>(
-    x: &Padded<T>,
-    g: &Padded<T>,
-    frames: usize,
-    pixels: usize,
-    offset: usize,
-    sums: &mut [f64],
-) {
-    for (i, sums) in sums.chunks_mut(TAPS).enumerate() {
-        let first = i * TAPS;
-        // Single-precision sums stay short: a block of frames at a time.
-        for t in (0..frames).step_by(4) {
-            let until = (t + 4).min(frames);
-            let mut acc = [[T::zero(); LANES]; TAPS];
-            simd::vectorized(
-                #[inline(always)]
-                || product_block(x, g, t..until, pixels, offset + first * x.stride, sums.len(), &mut acc),
-            );
-            for (sum, acc) in sums.iter_mut().zip(acc) {
-                *sum += acc.iter().map(|x| x.double()).sum::<f64>();
-            }
-        }
+    for (w, sum) in by_weights.iter_mut().zip(sums) {
+        *w = T::of(sum);
     }
 }
 
-#[inline(always)]
-fn product_block<T: Real>(
-    x: &Padded<T>,
-    g: &Padded<T>,
-    frames: std::ops::Range<usize>,
-    pixels: usize,
-    offset: usize,
-    taps: usize,
-    out: &mut [[T; LANES]; TAPS],
-) {
-    let mut acc = *out;
-    for t in frames {
-        for p in (0..pixels).step_by(LANES) {
-            let g = &g.numbers[t * g.stride + p..][..LANES];
-            let from = t * x.stride + p + offset;
-            if taps == TAPS {
-                for a in 0..TAPS {
-                    let x = &x.numbers[from + a * x.stride..][..LANES];
-                    for l in 0..LANES {
-                        acc[a][l] = x[l].mul_add(g[l], acc[a][l]);
-                    }
-                }
-            } else {
-                for a in 0..taps {
-                    let x = &x.numbers[from + a * x.stride..][..LANES];
-                    for l in 0..LANES {
-                        acc[a][l] = x[l].mul_add(g[l], acc[a][l]);
-                    }
-                }
-            }
-        }
-    }
-    *out = acc;
-}
-
-fn input_gradient<T: Real>(
+/// The gradient by input and state: first by the input with its history and border, then folded back.
+fn input_gradient<'a, T: Real>(
     conv: &Conv3d,
+    plan: &Plan,
     w: &[T],
     g: &[T],
     state_gradient: &[&[T]],
-    by_movie: Option<&mut [T]>,
-    by_state: Option<&mut [T]>,
+    mut by_movie: Option<&'a mut [T]>,
+    mut by_state: Option<&'a mut [T]>,
 ) {
+    let (signal, out) = (conv.signal, conv.output_signal());
+    let (pixels, history, inputs_n) = (signal.pixels(), conv.history(), conv.channels[0]);
+    let (frames, frame_len) = (signal.frames + history, conv.padded_size().iter().product::<usize>());
+    let mut padded = Scratch::new(inputs_n * frames * frame_len);
+    for batch in 0..conv.batch() {
+        let of_batch = conv.channels[1] * out.frames * out.pixels();
+        let g = &g[batch * of_batch..][..of_batch];
+        match plan {
+            _ if out.is_empty() => padded.fill(T::zero()),
+            Plan::Direct { .. } => direct_input_gradient(conv, w, g, &mut padded),
+            Plan::Fft(tiling) => spectral::input_gradient(conv, tiling, w, g, &mut padded),
+        }
+        let planes = batch * inputs_n..(batch + 1) * inputs_n;
+        let work = padded.len();
+        if let Some(movie) = &mut by_movie {
+            let movie =
+                &mut movie[planes.start * signal.frames * pixels..planes.end * signal.frames * pixels];
+            let items: Vec<_> = movie.chunks_mut(pixels).enumerate().collect();
+            parallel::for_each(items, work, |(i, frame)| {
+                let (plane, t) = (i / signal.frames, i % signal.frames + history);
+                fold(conv, &padded[(plane * frames + t) * frame_len..][..frame_len], frame);
+            });
+        }
+        if let Some(state) = &mut by_state {
+            let state = &mut state[planes.start * history * pixels..planes.end * history * pixels];
+            for (i, frame) in state.chunks_mut(pixels).enumerate() {
+                let (plane, t) = (i / history, i % history);
+                fold(conv, &padded[(plane * frames + t) * frame_len..][..frame_len], frame);
+            }
+        }
+    }
+    // The state after is the end of history and movie: its gradient falls there.
+    let after = state_gradient.first().map_or(&[][..], |after| after);
+    for (i, after) in after.chunks(pixels.max(1)).enumerate() {
+        let (plane, t) = (i / history, i % history + signal.frames);
+        let (to, frame) = if t < history {
+            (&mut by_state, plane * history + t)
+        } else {
+            (&mut by_movie, plane * signal.frames + t - history)
+        };
+        let to = to.as_mut().map_or(&mut [][..], |to| &mut to[frame * pixels..][..pixels]);
+        for (to, &g) in to.iter_mut().zip(after) {
+            *to = *to + g;
+        }
+    }
+}
+
+/// The sum itself: a convolution of the output gradient, in zeros, by the reversed weights.
+fn direct_input_gradient<T: Real>(conv: &Conv3d, w: &[T], g: &[T], padded: &mut [T]) {
     let signal = conv.signal;
-    let (pixels, history) = (signal.pixels(), conv.history());
     let [inputs_n, outputs_n] = conv.channels;
     let [k, m, n] = conv.kernel;
     let [height, width] = conv.padded_size();
-    let work = signal.len() * k * m * n * outputs_n;
+    let work = signal.len() / conv.batch() * k * m * n * outputs_n;
     // Output gradients inside zeros: the image of the padded input, and a kernel's width more.
     let size = [height + m - 1, width + n - 1];
     let g = in_zeros(conv, g, [k - 1, m - 1, n - 1], size);
@@ -203,52 +202,21 @@ fn input_gradient<T: Real>(
             Weights::new(&weights, outputs_n, conv.kernel, size[1])
         })
         .collect();
-    let frames = signal.frames + history;
-    let planes = parallel::map((0..signal.planes).collect(), work, |plane| {
-        let (batch, i) = (plane / inputs_n, plane % inputs_n);
-        let g = &g[batch * outputs_n..(batch + 1) * outputs_n];
-        let mut padded = Padded::zeros(frames, height * width);
-        let blocks: Vec<_> = padded.numbers[..frames * height * width]
-            .chunks_mut(FRAMES * 4 * height * width)
-            .enumerate()
-            .collect();
-        parallel::for_each(blocks, work / signal.planes, |(block, part)| {
-            let first = block * FRAMES * 4;
-            let n = part.len() / (height * width);
-            let pixels = 0..(height - 1) * size[1] + width;
-            correlate(g, &reversed[i], T::zero(), first..first + n, pixels, &mut |t, start, sums| {
-                let frame = &mut part[(t - first) * height * width..][..height * width];
-                super::forward::scatter_rows(sums, start, size[1], frame, width);
-            });
+    let frames = signal.frames + conv.history();
+    let blocks: Vec<_> = padded
+        .chunks_mut(frames * height * width)
+        .enumerate()
+        .flat_map(|(i, plane)| {
+            let blocks = plane.chunks_mut(FRAMES * 4 * height * width).enumerate();
+            blocks.map(move |(block, part)| (i, block * FRAMES * 4, part))
+        })
+        .collect();
+    parallel::for_each(blocks, work, |(i, first, part)| {
+        let n = part.len() / (height * width);
+        let pixels = 0..(height - 1) * size[1] + width;
+        correlate(&g, &reversed[i], T::zero(), first..first + n, pixels, &mut |t, start, sums| {
+            let frame = &mut part[(t - first) * height * width..][..height * width];
+            super::forward::scatter_rows(sums, start, size[1], frame, width);
         });
-        padded
     });
-    let mut state_part = vec![T::zero(); history * pixels];
-    let mut movie_part = vec![T::zero(); signal.frames * pixels];
-    let (mut by_movie, mut by_state) = (by_movie, by_state);
-    for (plane, padded) in planes.iter().enumerate() {
-        state_part.fill(T::zero());
-        padded.fold_into(conv, &mut movie_part, Some(&mut state_part));
-        if let [after] = state_gradient {
-            // The state after is the end of history and movie: its gradient falls there.
-            let after = &after[plane * history * pixels..][..history * pixels];
-            for h in 0..history {
-                let t = h + signal.frames;
-                let to = if t < history {
-                    &mut state_part[t * pixels..][..pixels]
-                } else {
-                    &mut movie_part[(t - history) * pixels..][..pixels]
-                };
-                for (to, &g) in to.iter_mut().zip(&after[h * pixels..]) {
-                    *to = *to + g;
-                }
-            }
-        }
-        if let Some(movie) = &mut by_movie {
-            movie[plane * movie_part.len()..][..movie_part.len()].copy_from_slice(&movie_part);
-        }
-        if let Some(state) = &mut by_state {
-            state[plane * state_part.len()..][..state_part.len()].copy_from_slice(&state_part);
-        }
-    }
 }

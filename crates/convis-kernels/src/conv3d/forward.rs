@@ -2,7 +2,8 @@
 
 use super::Conv3d;
 use super::direct::{FRAMES, Weights, correlate};
-use super::padded::Padded;
+use super::padded::{Input, Padded};
+use super::{Plan, spectral};
 use crate::{Operation, Real, parallel};
 
 pub(super) fn conv3d<T: Real>(
@@ -16,10 +17,18 @@ pub(super) fn conv3d<T: Real>(
     if let [after] = state_after {
         keep_history(conv, movie, state[0], after);
     }
-    let out = conv.output_signal();
-    if out.is_empty() {
+    if conv.output_signal().is_empty() {
         return;
     }
+    let input = Input { conv, movie, state };
+    match conv.plan() {
+        Plan::Direct { .. } => direct(conv, &input, w, bias, output),
+        Plan::Fft(tiling) => spectral::forward(conv, &tiling, &input, w, bias, output),
+    }
+}
+
+fn direct<T: Real>(conv: &Conv3d, input: &Input<'_, T>, w: &[T], bias: &[T], output: &mut [T]) {
+    let out = conv.output_signal();
     let [inputs_n, outputs_n] = conv.channels;
     let padded_width = conv.padded_size()[1];
     let per_output = w.len() / outputs_n;
@@ -27,7 +36,7 @@ pub(super) fn conv3d<T: Real>(
         w.chunks(per_output).map(|w| Weights::new(w, inputs_n, conv.kernel, padded_width)).collect();
     let planes: Vec<Padded<T>> =
         parallel::map((0..conv.signal.planes).collect(), conv.signal.len(), |plane| {
-            Padded::of_input(conv, movie, state, plane)
+            Padded::of_input(input, plane)
         });
     // A few blocks of frames make an item, so that all threads have work.
     let frames = (FRAMES * 4).min(out.frames.next_multiple_of(FRAMES));

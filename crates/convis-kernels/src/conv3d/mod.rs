@@ -22,6 +22,7 @@ mod forward;
 mod padded;
 mod plan;
 mod reference;
+mod spectral;
 
 pub use plan::{Plan, PlanChoice};
 
@@ -96,11 +97,21 @@ impl Conv3d {
         self
     }
 
-    /// How it computes with these weights.
-    pub fn plan<T: Real>(&self, _weights: &[T]) -> Plan {
-        match self.choice {
-            PlanChoice::Auto | PlanChoice::Direct => Plan::Direct,
-        }
+    /// How it computes.
+    ///
+    /// The plan depends on the sizes of kernel and image and on the channels, never on frames or threads.
+    pub fn plan(&self) -> Plan {
+        plan::plan(self, 1.0)
+    }
+
+    /// How it computes its gradients, which cost more than the output when computed directly.
+    pub fn plan_of_gradients(&self) -> Plan {
+        plan::plan(self, plan::GRADIENTS)
+    }
+
+    /// Whether a plan of this kind is possible.
+    pub fn accepts(&self, choice: PlanChoice) -> bool {
+        choice != PlanChoice::Fft || self.kernel[1..] != [1, 1]
     }
 
     /// Batch entries.
@@ -139,6 +150,7 @@ impl Conv3d {
 impl Operation for Conv3d {
     const NAME: &'static str = "conv3d";
     const PARAMETERS: &'static [&'static str] = &[];
+    const SPARES_STATE: bool = true;
 
     fn signal(&self) -> Signal {
         self.signal
@@ -210,6 +222,25 @@ mod tests {
     use crate::conformance::{self, Case};
 
     #[test]
+    fn conforms_by_transforms() {
+        for (channels, kernel, history, height, frames) in [
+            ([1, 1], [5, 3, 3], true, 4, 7),
+            ([1, 1], [1, 4, 5], true, 3, 3),
+            ([2, 3], [6, 1, 3], true, 2, 8),
+        ] {
+            let signal = Signal { planes: channels[0], frames, height, width: 1 };
+            let border = Border::Replicate;
+            conformance::check(&Case::new(
+                move |signal| {
+                    Conv3d::new(signal, channels, kernel, border, history).with_plan(PlanChoice::Fft)
+                },
+                signal,
+                &[],
+            ));
+        }
+    }
+
+    #[test]
     fn conforms() {
         for (channels, kernel, border, history, height, frames) in [
             ([1, 1], [5, 3, 3], Border::Replicate, true, 4, 7),
@@ -222,10 +253,74 @@ mod tests {
         ] {
             let signal = Signal { planes: channels[0], frames, height, width: 1 };
             conformance::check(&Case::new(
-                move |signal| Conv3d::new(signal, channels, kernel, border, history),
+                move |signal| {
+                    Conv3d::new(signal, channels, kernel, border, history).with_plan(PlanChoice::Direct)
+                },
                 signal,
                 &[],
             ));
+        }
+    }
+
+    #[test]
+    fn the_plan_depends_on_sizes_but_not_on_frames() {
+        let plan = |kernel, side, frames, choice| {
+            let signal = Signal { planes: 1, frames, height: side, width: side };
+            let conv = Conv3d::new(signal, [1, 1], kernel, Border::Replicate, true).with_plan(choice);
+            assert!(conv.accepts(choice));
+            conv.plan().to_string()
+        };
+        for frames in [1, 7, 5000] {
+            assert_eq!(plan([5, 5, 5], 64, frames, PlanChoice::Auto), "direct");
+            assert_eq!(plan([20, 11, 11], 50, frames, PlanChoice::Auto), "fft 60×60");
+            assert_eq!(plan([100, 1, 1], 50, frames, PlanChoice::Auto), "temporal");
+            assert_eq!(plan([1, 3, 3], 50, frames, PlanChoice::Auto), "spatial");
+            assert_eq!(plan([20, 11, 11], 50, frames, PlanChoice::Direct), "direct");
+        }
+        assert!(plan([5, 9, 9], 600, 3, PlanChoice::Fft).contains("overlap-save"));
+        let pixel = Signal { planes: 1, frames: 3, height: 1, width: 1 };
+        let temporal = Conv3d::new(pixel, [1, 1], [9, 1, 1], Border::Replicate, true);
+        assert!(!temporal.accepts(PlanChoice::Fft) && temporal.accepts(PlanChoice::Direct));
+        assert_eq!(temporal.with_plan(PlanChoice::Fft).plan(), Plan::Direct { kernel: [9, 1, 1] });
+    }
+
+    #[test]
+    fn plans_agree() {
+        // So many rows are several tiles.
+        let signal = Signal { planes: 2, frames: 5, height: 270, width: 19 };
+        let number = |n: usize, seed: usize| -> Vec<f32> {
+            (0..n).map(|i| ((i * seed) % 1013) as f32 / 1013.0 - 0.5).collect()
+        };
+        for (border, history) in [(Border::Replicate, true), (Border::Valid, false)] {
+            let conv = Conv3d::new(signal, [2, 3], [3, 8, 5], border, history);
+            let (x, w, b) = (number(signal.len(), 37), number(720, 101), number(3, 7));
+            let before = number(2 * signal.state_len(), 53);
+            let state: &[&[f32]] = if history { &[&before] } else { &[] };
+            let out = conv.output_signal();
+            let g = number(out.len(), 29);
+            let all = [PlanChoice::Direct, PlanChoice::Fft].map(|choice| {
+                let conv = conv.clone().with_plan(choice);
+                let (mut y, mut after) = (vec![0.0; out.len()], before.clone());
+                conv.forward(
+                    &[],
+                    &[&x, &w, &b],
+                    state,
+                    &mut y,
+                    &mut if history { vec![&mut after[..]] } else { vec![] },
+                );
+                let (mut by_x, mut by_w) = (x.clone(), w.clone());
+                let gradients = Gradients {
+                    inputs: vec![Some(&mut by_x), Some(&mut by_w), None],
+                    state: vec![],
+                    parameters: &mut [],
+                };
+                conv.adjoint(&[], &[&x, &w, &b], state, &g, &[], gradients);
+                [y, by_x, by_w]
+            });
+            for (direct, fft) in all[0].iter().zip(&all[1]) {
+                let most = direct.iter().fold(0.0f32, |m, x| m.max(x.abs()));
+                assert!(direct.iter().zip(fft).all(|(a, b)| (a - b).abs() <= 1e-5 * most));
+            }
         }
     }
 

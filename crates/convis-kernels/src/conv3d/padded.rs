@@ -2,74 +2,105 @@
 
 use super::Conv3d;
 use crate::Real;
+use crate::scratch::Scratch;
+
+/// The input movie with its history.
+#[derive(Clone, Copy)]
+pub(super) struct Input<'a, T> {
+    pub conv: &'a Conv3d,
+    pub movie: &'a [T],
+    pub state: &'a [&'a [T]],
+}
+
+impl<T: Real> Input<'_, T> {
+    /// Frames, those of the history included.
+    pub fn frames(&self) -> usize {
+        self.conv.signal.frames + self.conv.history()
+    }
+
+    /// Frame `t` of a plane, counted from the first of the history.
+    pub fn frame(&self, plane: usize, t: usize) -> &[T] {
+        let (signal, history) = (self.conv.signal, self.conv.history());
+        if t < history {
+            &self.state[0][(plane * history + t) * signal.pixels()..][..signal.pixels()]
+        } else {
+            &self.movie[(plane * signal.frames + t - history) * signal.pixels()..][..signal.pixels()]
+        }
+    }
+
+    /// Row `p` of a frame with its border, from column `first` on; zeros beyond.
+    pub fn row(&self, frame: &[T], p: usize, first: usize, line: &mut [T]) {
+        let (conv, width) = (self.conv, self.conv.signal.width);
+        let from = &frame[source(p, conv.before(1), conv.signal.height) * width..][..width];
+        let before = conv.before(2);
+        let until = (conv.padded_size()[1] - first).min(line.len());
+        let (line, beyond) = line.split_at_mut(until);
+        beyond.fill(T::zero());
+        let left = before.saturating_sub(first).min(until);
+        let right = (before + width).saturating_sub(first).min(until);
+        line[..left].fill(from[0]);
+        line[left..right].copy_from_slice(&from[first + left - before..][..right - left]);
+        line[right..].fill(from[width - 1]);
+    }
+}
 
 /// Frames of one plane, each with its border, one after the other.
 ///
 /// On such frames, seen as one long row of pixels, a two-dimensional window is a window of fixed offsets: vector code
 /// runs along the whole frame and never meets the end of an image row. The results at the ends of rows mean nothing and
 /// are not used.
-pub(super) struct Padded<T> {
-    pub numbers: Vec<T>,
+pub(super) struct Padded<T: Real> {
+    pub numbers: Scratch<T>,
     /// Pixels from one frame to the next.
     pub stride: usize,
 }
 
 /// Frames and pixels that blocks may read beyond the end.
-pub(super) const SPARE_FRAMES: usize = 8;
-pub(super) const SPARE_PIXELS: usize = 64;
+const SPARE_FRAMES: usize = 12;
+const SPARE_PIXELS: usize = 64;
 
 impl<T: Real> Padded<T> {
+    fn new(frames: usize, pixels: usize) -> Self {
+        let mut numbers = Scratch::new((frames + SPARE_FRAMES) * pixels + SPARE_PIXELS);
+        numbers[frames * pixels..].fill(T::zero());
+        Self { numbers, stride: pixels }
+    }
+
     pub fn zeros(frames: usize, pixels: usize) -> Self {
-        Self { numbers: vec![T::zero(); (frames + SPARE_FRAMES) * pixels + SPARE_PIXELS], stride: pixels }
+        let mut padded = Self::new(frames, pixels);
+        padded.numbers[..frames * pixels].fill(T::zero());
+        padded
     }
 
     /// One plane of the input with history and border.
-    pub fn of_input(conv: &Conv3d, movie: &[T], state: &[&[T]], plane: usize) -> Self {
-        let (signal, history) = (conv.signal, conv.history());
-        let [height, width] = conv.padded_size();
-        let mut padded = Self::zeros(signal.frames + history, height * width);
-        for t in 0..signal.frames + history {
-            let frame = if t < history {
-                &state[0][(plane * history + t) * signal.pixels()..][..signal.pixels()]
-            } else {
-                &movie[(plane * signal.frames + t - history) * signal.pixels()..][..signal.pixels()]
-            };
-            let out = &mut padded.numbers[t * height * width..][..height * width];
+    pub fn of_input(input: &Input<'_, T>, plane: usize) -> Self {
+        let [height, width] = input.conv.padded_size();
+        let mut padded = Self::new(input.frames(), height * width);
+        for (t, out) in padded.numbers.chunks_exact_mut(height * width).enumerate().take(input.frames()) {
+            let frame = input.frame(plane, t);
             for (p, row) in out.chunks_mut(width).enumerate() {
-                let from = source(p, conv.before(1), signal.height);
-                let from = &frame[from * signal.width..][..signal.width];
-                let before = conv.before(2);
-                row[..before].fill(from[0]);
-                row[before..before + signal.width].copy_from_slice(from);
-                row[before + signal.width..].fill(from[signal.width - 1]);
+                input.row(frame, p, 0, row);
             }
         }
         padded
     }
+}
 
-    /// The adjoint of [`Padded::of_input`]: what falls on the border goes to the border pixel, what falls on the history
-    /// to the state.
-    pub fn fold_into(&self, conv: &Conv3d, movie: &mut [T], state: Option<&mut [T]>) {
-        let (signal, history) = (conv.signal, conv.history());
-        let [height, width] = conv.padded_size();
-        movie.fill(T::zero());
-        let mut none = [];
-        let state = state.unwrap_or(&mut none);
-        for t in 0..signal.frames + history {
-            let frame = if t < history {
-                &mut state[t * signal.pixels()..][..signal.pixels()]
-            } else {
-                &mut movie[(t - history) * signal.pixels()..][..signal.pixels()]
-            };
-            for (p, row) in self.numbers[t * self.stride..][..height * width].chunks(width).enumerate() {
-                let to = source(p, conv.before(1), signal.height);
-                let to = &mut frame[to * signal.width..][..signal.width];
-                for (q, &x) in row.iter().enumerate() {
-                    let column = source(q, conv.before(2), signal.width);
-                    to[column] = to[column] + x;
-                }
-            }
+/// The adjoint of the border: what falls on it goes to the border pixel of `frame`, which is overwritten.
+pub(super) fn fold<T: Real>(conv: &Conv3d, padded: &[T], frame: &mut [T]) {
+    let (signal, width) = (conv.signal, conv.padded_size()[1]);
+    frame.fill(T::zero());
+    let before = conv.before(2);
+    for (p, row) in padded.chunks(width).enumerate() {
+        let to = source(p, conv.before(1), signal.height);
+        let to = &mut frame[to * signal.width..][..signal.width];
+        let (left, rest) = row.split_at(before);
+        let (middle, right) = rest.split_at(signal.width);
+        for (to, &x) in to.iter_mut().zip(middle) {
+            *to = *to + x;
         }
+        to[0] = left.iter().fold(to[0], |sum, &x| sum + x);
+        to[signal.width - 1] = right.iter().fold(to[signal.width - 1], |sum, &x| sum + x);
     }
 }
 

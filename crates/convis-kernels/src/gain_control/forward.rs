@@ -5,8 +5,8 @@
 //! shared between threads.
 
 use super::{Constants, GainControl};
+use crate::bands::{self, ByPixel, Pixelwise};
 use crate::separable_blur::{Rows, blur_row};
-use crate::tiles::{split, split_state, tiles};
 use crate::{Real, Signal, parallel, simd};
 
 pub(super) fn gain_control<T: Real>(
@@ -18,57 +18,56 @@ pub(super) fn gain_control<T: Real>(
     state_after: &mut [&mut [T]],
 ) {
     let constants = membrane.constants(parameters);
+    if let Some(alone) = WithoutFeedback::of(&constants, state[1]) {
+        return bands::alone(&alone, membrane.signal, &[input], state, output, state_after);
+    }
     let [v_after, a_after] = state_after else { panic!("two state arrays") };
     v_after.copy_from_slice(state[0]);
     a_after.copy_from_slice(state[1]);
     if membrane.signal.is_empty() {
         return;
     }
-    if constants.lambda == 0.0 && state[1].iter().all(T::is_zero) {
-        without_feedback(&constants, membrane.signal, input, output, v_after);
-    } else {
-        let signal = membrane.signal;
-        let movie = signal.frames * signal.pixels();
-        let planes: Vec<_> = input
-            .chunks(movie)
-            .zip(output.chunks_mut(movie))
-            .zip(v_after.chunks_mut(signal.pixels()).zip(a_after.chunks_mut(signal.pixels())))
-            .collect();
-        parallel::for_each(planes, signal.len() * constants.taps.weight.len(), |((i, out), (v, a))| {
-            with_feedback(&constants, signal, i, out, v, a);
-        });
+    let signal = membrane.signal;
+    let movie = signal.frames * signal.pixels();
+    let planes: Vec<_> = input
+        .chunks(movie)
+        .zip(output.chunks_mut(movie))
+        .zip(v_after.chunks_mut(signal.pixels()).zip(a_after.chunks_mut(signal.pixels())))
+        .collect();
+    parallel::for_each(planes, signal.len() * constants.taps.weight.len(), |((i, out), (v, a))| {
+        with_feedback(&constants, signal, i, out, v, a);
+    });
+}
+
+/// V of every pixel by itself, with a constant conductance; the other state, A, stays 0.
+#[derive(PartialEq)]
+pub(super) struct WithoutFeedback<T> {
+    leak: T,
+    input_amp: T,
+    decay: T,
+}
+
+impl<T: Real> WithoutFeedback<T> {
+    /// The membrane without feedback, where there is none: λ = 0 and no conductance is left from before.
+    pub fn of(constants: &Constants, a: &[T]) -> Option<ByPixel<Self>> {
+        (constants.lambda == 0.0 && a.iter().all(T::is_zero)).then(|| {
+            // The same operations in the same order as in `membrane_step`: switching λ on and off changes no bit.
+            let membrane = Membrane::<T>::new(constants);
+            let decay = (-membrane.step_s * membrane.leak).exp_of_negative();
+            ByPixel(Self { leak: membrane.leak, input_amp: membrane.input_amp, decay })
+        })
     }
 }
 
-/// V of every pixel by itself, with a constant conductance.
-fn without_feedback<T: Real>(
-    constants: &Constants,
-    signal: Signal,
-    input: &[T],
-    output: &mut [T],
-    v_after: &mut [T],
-) {
-    // The same operations in the same order as in `membrane_step`: switching λ on and off changes no bit.
-    let membrane = Membrane::<T>::new(constants);
-    let decay = (-membrane.step_s * membrane.leak).exp_of_negative();
-    let items: Vec<_> =
-        tiles(&signal).into_iter().zip(split(output, &signal)).zip(split_state(v_after, &signal)).collect();
-    parallel::for_each(items, signal.len() * 2, |((tile, mut out), mut v)| {
-        simd::vectorized(
-            #[inline(always)]
-            || {
-                let v = v.frame(0);
-                for t in 0..signal.frames {
-                    let input = &input[signal.at(tile.plane, t, &tile.pixels)];
-                    for ((&i, v), out) in input.iter().zip(v.iter_mut()).zip(out.frame(t)) {
-                        let rest = membrane.input_amp * i / membrane.leak;
-                        *v = (rest + (*v - rest) * decay).flush();
-                        *out = *v;
-                    }
-                }
-            },
-        );
-    });
+impl<T: Real> Pixelwise<T> for WithoutFeedback<T> {
+    #[inline(always)]
+    fn step(&self, inputs: &[&[T]], state: &mut [&mut [T]], output: &mut [T]) {
+        for ((&i, v), out) in inputs[0].iter().zip(state[0].iter_mut()).zip(output) {
+            let rest = self.input_amp * i / self.leak;
+            *v = (rest + (*v - rest) * self.decay).flush();
+            *out = *v;
+        }
+    }
 }
 
 /// The constants in the type of the movie.
@@ -110,6 +109,8 @@ fn with_feedback<T: Real>(
     // V² of the frame before and of this one.
     let mut square: Vec<T> = v.iter().map(|&v| v * v).collect();
     let mut square_now = vec![T::zero(); signal.pixels()];
+    // λ·B V² of the frame before.
+    let mut contrast = square_now.clone();
     for t in 0..signal.frames {
         let (done, now) = output.split_at_mut(t * signal.pixels());
         let v_before: &[T] = if t == 0 { v } else { &done[(t - 1) * signal.pixels()..] };
@@ -118,20 +119,20 @@ fn with_feedback<T: Real>(
             .chunks_mut(band_rows * width)
             .zip(a.chunks_mut(band_rows * width))
             .zip(square_now.chunks_mut(band_rows * width))
+            .zip(contrast.chunks_mut(band_rows * width))
             .zip(v_before.chunks(band_rows * width))
             .zip(input[frame].chunks(band_rows * width))
             .enumerate()
             .collect();
-        parallel::for_each(bands, work, |(band, ((((v, a), square_now), v_before), input))| {
+        parallel::for_each(bands, work, |(band, (((((v, a), square_now), contrast), v_before), input))| {
             let mut padded = rows.scratch();
-            let mut contrast = vec![T::zero(); v.len()];
             simd::vectorized(
                 #[inline(always)]
                 || {
                     for (row, contrast) in contrast.chunks_mut(width).enumerate() {
                         blur_row(&rows, &square, band * band_rows + row, &mut padded, contrast);
                     }
-                    membrane_step(&membrane, input, v_before, &contrast, a, v, square_now);
+                    membrane_step(&membrane, input, v_before, contrast, a, v, square_now);
                 },
             );
         });

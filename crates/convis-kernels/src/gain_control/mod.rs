@@ -36,6 +36,7 @@ mod adjoint;
 mod forward;
 mod reference;
 
+use crate::bands::Bandwise;
 use crate::low_pass::Exponential;
 use crate::operation::{Gradients, Operation};
 use crate::separable_blur::{TRUNCATE, Taps};
@@ -126,6 +127,12 @@ impl Operation for GainControl {
         state_after: &mut [&mut [T]],
     ) {
         forward::gain_control(self, parameters, inputs[0], state, output, state_after);
+    }
+
+    /// Only without feedback.
+    fn bandwise<T: Real>(&self, parameters: &[f64], state: &[&[T]]) -> Option<Box<dyn Bandwise<T>>> {
+        let membrane = forward::WithoutFeedback::of(&self.constants(parameters), state[1])?;
+        Some(Box::new(membrane))
     }
 
     fn adjoint<T: Real>(

@@ -23,11 +23,16 @@
 //! # Source
 //! Wohrer & Kornprobst 2009 (J. Comput. Neurosci. 26:219), synaptic transmission function N.
 
+use crate::bands::{self, Bandwise, ByPixel, Pixelwise};
 use crate::operation::{Gradients, Operation};
+use crate::sums::{dot, sum};
 use crate::{Real, Signal, parallel, simd};
 
 /// Numbers that one thread works on at a time.
 const PIECE: usize = 16_384;
+
+/// Numbers whose gradients are summed together.
+const ROW: usize = 256;
 
 /// The static nonlinearity: see the [module](self) for the equation.
 ///
@@ -63,6 +68,28 @@ fn constants<T: Real>(parameters: &[f64]) -> [T; 4] {
     std::array::from_fn(|i| T::of(parameters[i]))
 }
 
+/// sign, i₀, v₀, λ.
+#[derive(PartialEq)]
+struct Transmission<T>([T; 4]);
+
+fn transmission<T: Real>(parameters: &[f64]) -> ByPixel<Transmission<T>> {
+    ByPixel(Transmission(constants(parameters)))
+}
+
+impl<T: Real> Pixelwise<T> for Transmission<T> {
+    #[inline(always)]
+    fn step(&self, inputs: &[&[T]], _: &mut [&mut [T]], output: &mut [T]) {
+        let [sign, i_0, v_0, lambda] = self.0;
+        // i₀ = 0: the lower branch is 0/(0 − z); a denominator of 1 makes it 0 at z = 0 as well.
+        let guard = if i_0 == T::zero() { T::one() } else { T::zero() };
+        for (&x, y) in inputs[0].iter().zip(output) {
+            let z = lambda * (sign * x - v_0);
+            let low = i_0 * i_0 / (i_0 - z + guard);
+            *y = if z > T::zero() { i_0 + z } else { low };
+        }
+    }
+}
+
 impl Operation for GanglionCurrent {
     const NAME: &'static str = "ganglion_current";
     const PARAMETERS: &'static [&'static str] = &["sign", "i_0", "v_0", "lambda_g"];
@@ -96,23 +123,11 @@ impl Operation for GanglionCurrent {
         output: &mut [T],
         _: &mut [&mut [T]],
     ) {
-        let [sign, i_0, v_0, lambda] = constants::<T>(parameters);
-        let work = output.len();
-        let items: Vec<_> = inputs[0].chunks(PIECE).zip(output.chunks_mut(PIECE)).collect();
-        parallel::for_each(items, work, |(x, y)| {
-            simd::vectorized(
-                #[inline(always)]
-                || {
-                    // i₀ = 0: the lower branch is 0/(0 − z); a denominator of 1 makes it 0 at z = 0 as well.
-                    let guard = if i_0 == T::zero() { T::one() } else { T::zero() };
-                    for (&x, y) in x.iter().zip(y) {
-                        let z = lambda * (sign * x - v_0);
-                        let low = i_0 * i_0 / (i_0 - z + guard);
-                        *y = if z > T::zero() { i_0 + z } else { low };
-                    }
-                },
-            );
-        });
+        bands::alone(&transmission(parameters), self.signal, inputs, &[], output, &mut []);
+    }
+
+    fn bandwise<T: Real>(&self, parameters: &[f64], _: &[&[T]]) -> Option<Box<dyn Bandwise<T>>> {
+        Some(Box::new(transmission(parameters)))
     }
 
     /// With z′ = ∂N/∂z (1 above, i₀²/(i₀−z)² below): `∂/∂x = λ·sign·z′`, `∂/∂sign = λ·x·z′`, `∂/∂v₀ = −λ·z′`,
@@ -134,26 +149,37 @@ impl Operation for GanglionCurrent {
         }
         let sums = parallel::map(items, output_gradient.len() * 2, |(x, g, mut gx)| {
             let mut sums = [0.0f64; 4];
-            for i in 0..x.len() {
-                let u = sign * x[i];
-                let z = lambda * (u - v_0);
-                let (by_z, by_i_0) = if z > T::zero() {
-                    (T::one(), T::one())
-                } else if i_0 == T::zero() {
-                    (T::zero(), T::zero())
-                } else {
-                    let q = i_0 / (i_0 - z);
-                    (q * q, q + q - q * q)
-                };
-                let by_u = g[i] * lambda * by_z;
-                sums[0] += (by_u * x[i]).double();
-                sums[1] += (g[i] * by_i_0).double();
-                sums[2] -= by_u.double();
-                sums[3] += (g[i] * by_z * (u - v_0)).double();
-                if let Some(gx) = &mut gx {
-                    gx[i] = by_u * sign;
-                }
-            }
+            let guard = if i_0 == T::zero() { T::one() } else { T::zero() };
+            let mut by = [[T::zero(); ROW]; 3];
+            let mut ignored = [T::zero(); ROW];
+            simd::vectorized(
+                #[inline(always)]
+                || {
+                    for (row, (x, g)) in x.chunks(ROW).zip(g.chunks(ROW)).enumerate() {
+                        let n = x.len();
+                        let gx = match &mut gx {
+                            Some(gx) => &mut gx[row * ROW..row * ROW + n],
+                            None => &mut ignored[..n],
+                        };
+                        let [by_i_0, by_u, by_lambda] = &mut by;
+                        for i in 0..n {
+                            let u = sign * x[i];
+                            let z = lambda * (u - v_0);
+                            let q = i_0 / (i_0 - z + guard);
+                            let above = z > T::zero();
+                            let by_z = g[i] * if above { T::one() } else { q * q };
+                            by_i_0[i] = g[i] * if above { T::one() } else { q + q - q * q };
+                            by_u[i] = lambda * by_z;
+                            by_lambda[i] = by_z * (u - v_0);
+                            gx[i] = by_u[i] * sign;
+                        }
+                        sums[0] += dot(&by_u[..n], x);
+                        sums[1] += sum(&by_i_0[..n]);
+                        sums[2] -= sum(&by_u[..n]);
+                        sums[3] += sum(&by_lambda[..n]);
+                    }
+                },
+            );
             sums
         });
         for (p, total) in gradients.parameters.iter_mut().enumerate() {

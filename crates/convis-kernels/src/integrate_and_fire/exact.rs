@@ -19,6 +19,7 @@ const LANES: usize = 8;
 
 pub(super) fn step<T: Real>(
     neuron: &Neuron,
+    constants: &Constants<T>,
     step: Step,
     current: &[T],
     v: &mut [T],
@@ -26,7 +27,6 @@ pub(super) fn step<T: Real>(
     spikes: &mut [u8],
     mut events: Option<&mut Vec<Spike>>,
 ) {
-    let constants = Constants::new(neuron);
     simd::vectorized(
         #[inline(always)]
         || {
@@ -51,7 +51,7 @@ pub(super) fn step<T: Real>(
                     normal::fill_inline(at.key, at.plane, block, Use::Current as u32, at.number, noise);
                 }
                 spikes.fill(0);
-                advance(&constants, current, &noise[skip..skip + n], v, r, &mut target, &mut marks);
+                advance(constants, current, &noise[skip..skip + n], v, r, &mut target, &mut marks);
                 let count = list(&mut marks, n, &mut marked);
                 for part in marked[..count].chunks(FEW) {
                     few.gather(neuron, at, part, &target, v, r);
@@ -91,7 +91,8 @@ fn list(marks: &mut [u8; ROW], n: usize, marked: &mut [u8; ROW]) -> usize {
     count
 }
 
-struct Constants<T> {
+/// What is computed once, not in every step.
+pub(super) struct Constants<T> {
     /// Resting potential per unit of the input, k/g.
     gain: T,
     noise: T,
@@ -99,7 +100,7 @@ struct Constants<T> {
 }
 
 impl<T: Real> Constants<T> {
-    fn new(neuron: &Neuron) -> Self {
+    pub fn new(neuron: &Neuron) -> Self {
         Self {
             gain: T::of(neuron.input_hz / neuron.leak_hz),
             noise: T::of(noise_of_rest(neuron)),

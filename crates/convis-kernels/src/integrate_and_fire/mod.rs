@@ -50,6 +50,9 @@ mod exact;
 mod reference;
 pub mod surrogate;
 
+use std::any::Any;
+
+use crate::bands::{Band, Bandwise, Output};
 use crate::random::Key;
 use crate::tiles::{split, split_state, tiles};
 use crate::{Real, Signal, parallel};
@@ -101,8 +104,15 @@ pub struct Spike {
     pub offset_s: f64,
     /// Plane: batch × channels + channel.
     pub plane: u32,
-    /// Pixel of the plane: row × width + column.
+    /// Pixel of the plane: row × width + column; in an array of cells, number of the cell.
     pub pixel: u32,
+}
+
+impl Spike {
+    /// Its time since the first step of the model began, s, at steps of `step_s`.
+    pub fn time_s(&self, step_s: f64) -> f64 {
+        self.step as f64 * step_s + self.offset_s
+    }
 }
 
 /// State of a population, one number per plane and pixel.
@@ -159,7 +169,7 @@ pub fn integrate_and_fire<T: Real>(
                 .zip(split_state(membrane.refractory, &signal)),
         )
         .collect();
-    let wanted = events.is_some();
+    let (wanted, constants) = (events.is_some(), exact::Constants::new(neuron));
     let found = parallel::map(items, signal.len() * 8, |((tile, mut spikes), (mut v, mut r))| {
         let mut events = wanted.then(Vec::new);
         let (v, r) = (v.frame(0), r.frame(0));
@@ -173,7 +183,9 @@ pub fn integrate_and_fire<T: Real>(
             let current = &current[signal.at(tile.plane, t, &tile.pixels)];
             let spikes = spikes.frame(t);
             match integration {
-                Integration::Exact => exact::step(neuron, step, current, v, r, spikes, events.as_mut()),
+                Integration::Exact => {
+                    exact::step(neuron, &constants, step, current, v, r, spikes, events.as_mut());
+                }
                 Integration::Euler => euler::step(neuron, step, current, v, r, spikes, events.as_mut()),
             }
         }
@@ -181,6 +193,56 @@ pub fn integrate_and_fire<T: Real>(
     });
     if let Some(events) = events {
         merge(noise.first_step, signal.frames, found, events);
+    }
+}
+
+/// A population as an operation that is computed [band by band](crate::bands): the spikes of [`integrate_and_fire`] as
+/// bytes. Input: the current; state: V and r.
+pub struct Population<T> {
+    integration: Integration,
+    neuron: Neuron,
+    constants: exact::Constants<T>,
+    noise: Noise,
+}
+
+impl<T: Real> Population<T> {
+    /// Neurons of these constants that draw this noise.
+    pub fn new(integration: Integration, neuron: Neuron, noise: Noise) -> Self {
+        Self { integration, neuron, constants: exact::Constants::new(&neuron), noise }
+    }
+}
+
+impl<T: Real> Bandwise<T> for Population<T> {
+    fn step(
+        &self,
+        band: &Band,
+        inputs: &[&[T]],
+        state: &mut [&mut [T]],
+        output: Output<'_, T>,
+        _: &mut Vec<T>,
+    ) {
+        let step = Step {
+            plane: band.plane,
+            first_pixel: band.pixels.start,
+            key: self.noise.key,
+            number: self.noise.first_step + band.frame as u64,
+        };
+        let [v, r] = state else { return };
+        match self.integration {
+            Integration::Exact => {
+                exact::step(&self.neuron, &self.constants, step, inputs[0], v, r, output.bytes(), None);
+            }
+            Integration::Euler => euler::step(&self.neuron, step, inputs[0], v, r, output.bytes(), None),
+        }
+    }
+
+    /// No population draws the noise of another.
+    fn is_same(&self, _: &dyn Any) -> bool {
+        false
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 

@@ -196,6 +196,7 @@ impl Operation for SurrogateSpikes {
         mut gradients: Gradients<'_, T>,
     ) {
         let (signal, neuron) = (self.signal, self.neuron(parameters));
+        let constants = exact::Constants::new(&neuron);
         let [by_v, by_r] = &mut gradients.state[..] else { panic!("two state arrays") };
         by_v.copy_from_slice(state_gradient[0]);
         by_r.fill(T::zero());
@@ -229,7 +230,7 @@ impl Operation for SurrogateSpikes {
                 let spikes = &mut spikes[t * n..(t + 1) * n];
                 match self.integration {
                     Integration::Exact => {
-                        exact::step(&neuron, step, current, &mut now.0, &mut now.1, spikes, None);
+                        exact::step(&neuron, &constants, step, current, &mut now.0, &mut now.1, spikes, None);
                     }
                     Integration::Euler => {
                         euler::step(&neuron, step, current, &mut now.0, &mut now.1, spikes, None);

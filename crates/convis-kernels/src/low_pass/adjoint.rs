@@ -6,6 +6,7 @@
 
 use super::LowPass;
 use crate::operation::Gradients;
+use crate::sums::sum;
 use crate::tiles::{split, split_state, tiles};
 use crate::{Real, parallel, simd};
 
@@ -37,53 +38,58 @@ pub(super) fn low_pass<T: Real>(
     }
     let sums = parallel::map(items, signal.len() * stages * 2, |(tile, mut input_gradient, mut lambda)| {
         let n = tile.len();
-        // Inputs of every stage and, last, the output: recomputed, so that nothing has to be kept.
-        let mut x = vec![vec![T::zero(); n * signal.frames]; stages + 1];
-        let mut g = vec![T::zero(); n * signal.frames];
-        for t in 0..signal.frames {
-            let at = signal.at(tile.plane, t, &tile.pixels);
-            x[0][t * n..(t + 1) * n].copy_from_slice(&input[at.clone()]);
-            g[t * n..(t + 1) * n].copy_from_slice(&output_gradient[at]);
-        }
+        // Outputs of every stage, recomputed, so that nothing has to be kept; gradients on their way back.
+        let mut y = vec![vec![T::zero(); n * signal.frames]; stages];
+        let mut g = vec![T::zero(); if stages > 1 { n * signal.frames } else { 0 }];
+        let mut ignored = vec![T::zero(); n];
+        let mut products = vec![T::zero(); n];
         let before = |s: usize| &state[s][signal.state_at(tile.plane, &tile.pixels)];
+        let movie = |t: usize| signal.at(tile.plane, t, &tile.pixels);
+        let frame = |t: usize| t * n..(t + 1) * n;
         let (keep, take) = (T::of(stage.keep), T::of(stage.take));
         let mut by_keep = 0.0f64;
         simd::vectorized(
             #[inline(always)]
             || {
                 for s in 0..stages {
-                    let (done, rest) = x.split_at_mut(s + 1);
-                    let (x, y) = (&done[s], &mut rest[0]);
-                    for i in 0..n.min(x.len()) {
-                        y[i] = (take * x[i] + keep * before(s)[i]).flush();
-                    }
-                    for i in n..x.len() {
-                        y[i] = (take * x[i] + keep * y[i - n]).flush();
+                    let (done, rest) = y.split_at_mut(s);
+                    for t in 0..signal.frames {
+                        let x = done.last().map_or_else(|| &input[movie(t)], |x| &x[frame(t)]);
+                        let (earlier, now) = rest[0][..(t + 1) * n].split_at_mut(t * n);
+                        let y_before = if t == 0 { before(s) } else { &earlier[(t - 1) * n..] };
+                        for ((y, &x), &y_before) in now.iter_mut().zip(x).zip(y_before) {
+                            *y = (take * x + keep * y_before).flush();
+                        }
                     }
                 }
                 for s in (0..stages).rev() {
-                    let lambda = lambda[s].frame(0);
+                    let lambda = &mut lambda[s].frame(0)[..n];
                     for t in (0..signal.frames).rev() {
-                        let x_t = &x[s][t * n..(t + 1) * n];
-                        let y_before = if t == 0 { before(s) } else { &x[s + 1][(t - 1) * n..t * n] };
-                        let g_t = &mut g[t * n..(t + 1) * n];
-                        let mut sum = 0.0f64;
+                        let x = if s == 0 { &input[movie(t)] } else { &y[s - 1][frame(t)] };
+                        let y_before = if t == 0 { before(s) } else { &y[s][frame(t - 1)] };
+                        if s + 1 == stages {
+                            let products = &mut products[..n];
+                            products.copy_from_slice(&output_gradient[movie(t)]);
+                        } else {
+                            products.copy_from_slice(&g[frame(t)]);
+                        }
+                        let out = match &mut input_gradient {
+                            _ if s > 0 => &mut g[frame(t)],
+                            Some(movie) => movie.frame(t),
+                            None => &mut ignored[..],
+                        };
+                        let (x, y_before, out) = (&x[..n], &y_before[..n], &mut out[..n]);
                         for i in 0..n {
-                            let l = g_t[i] + lambda[i];
-                            sum += (l * (y_before[i] - x_t[i])).double();
-                            g_t[i] = take * l;
+                            let l = products[i] + lambda[i];
+                            out[i] = take * l;
+                            products[i] = l * (y_before[i] - x[i]);
                             lambda[i] = (keep * l).flush();
                         }
-                        by_keep += sum;
+                        by_keep += sum(&products);
                     }
                 }
             },
         );
-        if let Some(movie) = &mut input_gradient {
-            for t in 0..signal.frames {
-                movie.frame(t).copy_from_slice(&g[t * n..(t + 1) * n]);
-            }
-        }
         by_keep
     });
     gradients.parameters[0] = sums.iter().sum::<f64>() * stage.keep_by_tau / filter.tau_divisor();

@@ -29,8 +29,10 @@ mod adjoint;
 mod forward;
 mod reference;
 
+use crate::bands::{self, Bandwise, ByPixel};
 use crate::operation::{Gradients, Operation};
 use crate::{Real, Signal};
+use forward::Cascade;
 
 /// A cascade of exponential low-pass filters: see the [module](self) for the equation.
 ///
@@ -89,6 +91,11 @@ impl LowPass {
     fn stage(&self, parameters: &[f64]) -> Exponential {
         Exponential::new(parameters[0] / self.tau_divisor(), self.steps_per_second)
     }
+
+    fn cascade<T: Real>(&self, parameters: &[f64]) -> ByPixel<Cascade<T>> {
+        let stage = self.stage(parameters);
+        ByPixel(Cascade { keep: T::of(stage.keep), take: T::of(stage.take) })
+    }
 }
 
 impl Operation for LowPass {
@@ -126,7 +133,11 @@ impl Operation for LowPass {
         output: &mut [T],
         state_after: &mut [&mut [T]],
     ) {
-        forward::low_pass(self, parameters, inputs[0], state, output, state_after);
+        bands::alone(&self.cascade(parameters), self.signal, inputs, state, output, state_after);
+    }
+
+    fn bandwise<T: Real>(&self, parameters: &[f64], _: &[&[T]]) -> Option<Box<dyn Bandwise<T>>> {
+        Some(Box::new(self.cascade(parameters)))
     }
 
     fn adjoint<T: Real>(

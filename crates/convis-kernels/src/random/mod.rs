@@ -70,6 +70,23 @@ pub fn uniform(key: Key, plane: usize, pixel: usize, purpose: Use, step: u64) ->
     f64::from(word(key, plane, pixel, purpose as u32, step)) / 4_294_967_296.0
 }
 
+/// Fills `out` with the [`uniform`] numbers of pixels 0, 1 … of one plane.
+pub fn fill_uniform(key: Key, plane: usize, purpose: Use, step: u64, out: &mut [f64]) {
+    let mut words = [0; 4 * BLOCK];
+    crate::simd::vectorized(
+        #[inline(always)]
+        || {
+            for (i, out) in out.chunks_mut(words.len()).enumerate() {
+                let words = &mut words[..out.len()];
+                fill_words(key, plane, 4 * i, purpose as u32, step, words);
+                for (out, &word) in out.iter_mut().zip(&*words) {
+                    *out = f64::from(word) / 4_294_967_296.0;
+                }
+            }
+        },
+    );
+}
+
 /// The random bits of pixels `64·first_block ‥` of one plane at one step, to be compiled into a kernel.
 #[inline(always)]
 pub(crate) fn fill_words(
@@ -119,6 +136,9 @@ mod tests {
                 assert_eq!(bits, word(key, 2, first_block * BLOCK + i, 3, 77));
             }
         }
+        let mut many = vec![2.0; 700];
+        fill_uniform(key, 1, Use::Start, 5, &mut many);
+        assert!(many.iter().enumerate().all(|(i, &x)| x == uniform(key, 1, i, Use::Start, 5)));
     }
 
     #[test]

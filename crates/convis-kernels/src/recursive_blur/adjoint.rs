@@ -66,7 +66,13 @@ pub(super) fn recursive_blur<T: Real>(
 }
 
 /// The transpose of [`down`] at `x`: writes the gradient of `x` and returns that of the density.
-fn down_transposed(sections: &[Section], width: usize, x: &[f64], g: &[f64], out: &mut [f64]) -> f64 {
+pub(crate) fn down_transposed(
+    sections: &[Section],
+    width: usize,
+    x: &[f64],
+    g: &[f64],
+    out: &mut [f64],
+) -> f64 {
     let rows = x.len() / width;
     out.fill(0.0);
     let mut sums = vec![0.0; width];

@@ -36,7 +36,7 @@ pub(super) fn recursive_blur<T: Real>(
 }
 
 /// Rows and columns exchanged.
-pub(super) fn transpose(height: usize, width: usize, x: &[f64], out: &mut [f64]) {
+pub(crate) fn transpose(height: usize, width: usize, x: &[f64], out: &mut [f64]) {
     // Blocks of a few cache lines, so that neither side is walked with large steps.
     const BLOCK: usize = 16;
     for top in (0..height).step_by(BLOCK) {
@@ -51,7 +51,7 @@ pub(super) fn transpose(height: usize, width: usize, x: &[f64], out: &mut [f64])
 }
 
 /// Every column of a frame of this width filtered.
-pub(super) fn down(sections: &[Section], width: usize, x: &[f64], y: &mut [f64]) {
+pub(crate) fn down(sections: &[Section], width: usize, x: &[f64], y: &mut [f64]) {
     let rows = x.len() / width;
     let mut recent = vec![0.0; 2 * width];
     y.fill(0.0);

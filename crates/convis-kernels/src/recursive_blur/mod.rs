@@ -43,9 +43,9 @@
 //! fourth order is 0.23 % narrow and deviates by 5·10⁻⁴ of the peak; this one has a section more and coefficients of its
 //! own, and deviates by 1.2·10⁻⁵.
 
-mod adjoint;
-mod forward;
-mod reference;
+pub(crate) mod adjoint;
+pub(crate) mod forward;
+pub(crate) mod reference;
 mod section;
 
 use crate::operation::{Gradients, Operation};

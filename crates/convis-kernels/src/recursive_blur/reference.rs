@@ -24,7 +24,7 @@ pub(super) fn recursive_blur(blur: &RecursiveBlur, parameters: &[f64], input: &[
 }
 
 /// One line of pixels.
-fn line(sections: &[Section], x: &[f64]) -> Vec<f64> {
+pub(crate) fn line(sections: &[Section], x: &[f64]) -> Vec<f64> {
     if sections.is_empty() {
         return x.to_vec();
     }

@@ -51,7 +51,7 @@ impl Section {
     }
 
     /// (a + a')/(1−b₀−b₁) with the weights `first` and the next one: what a constant 1 becomes, and its derivative.
-    pub(super) fn gain(&self, first: usize) -> (f64, f64) {
+    pub(crate) fn gain(&self, first: usize) -> (f64, f64) {
         let rest = 1.0 - self.b[0] - self.b[1];
         let gain = (self.a[first] + self.a[first + 1]) / rest;
         let by_a = self.a_by_density[first] + self.a_by_density[first + 1];

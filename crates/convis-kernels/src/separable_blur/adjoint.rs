@@ -1,15 +1,22 @@
 //! The adjoint of [`SeparableBlur`].
 //!
 //! A blur is λ·(K down columns)·(K along rows). Its transpose spreads instead of collecting: what would fall beyond
-//! the border falls on the border pixel. With `h = (K along rows)ᵀ g`:
+//! the border falls on the border pixel. With K′ = ∂K/∂s:
 //! ```text
-//! ∂/∂x = λ·(K down)ᵀ h
-//! ∂/∂λ = ⟨h, K down x⟩
-//! ∂/∂s = λ·(⟨h, K′ down x⟩ + ⟨(K′ along rows)ᵀ g, K down x⟩)       K′ = ∂K/∂s
+//! ∂/∂x = λ·(K down)ᵀ(K along)ᵀ g
+//! ∂/∂λ = ⟨g, (K down)(K along) x⟩
+//! ∂/∂s = λ·⟨g, ((K′ down)(K along) + (K down)(K′ along)) x⟩
 //! ```
+//! K is symmetric, so that its transpose is K itself with zeros beyond the border, and on the border pixel besides what
+//! a pixel at distance q from it sends beyond: k_{q+1} + … + k_r.
 
+use std::any::Any;
+
+use super::forward::{Rows, sum_along, sum_rows};
 use super::{SeparableBlur, Taps};
+use crate::bands::{self, Band, Bandwise, Output};
 use crate::operation::Gradients;
+use crate::sums::dot;
 use crate::{Real, parallel, simd};
 
 pub(super) fn separable_blur<T: Real>(
@@ -26,151 +33,148 @@ pub(super) fn separable_blur<T: Real>(
     }
     let taps = blur.taps(parameters[0]);
     let gain = parameters[1];
-    let mut frames = gradients.inputs[0].take().map(|movie| movie.chunks_mut(signal.pixels()));
-    let mut items = vec![];
-    for (x, g) in input.chunks(signal.pixels()).zip(output_gradient.chunks(signal.pixels())) {
-        items.push((x, g, frames.as_mut().and_then(Iterator::next)));
+    if let Some(gradient) = gradients.inputs[0].take() {
+        let transposed = Transposed::new(&taps, gain, signal.height, signal.width);
+        bands::alone(&transposed, signal, &[output_gradient], &[], gradient, &mut []);
     }
-    let sums = parallel::map(items, signal.len() * taps.weight.len() * 4, |(x, g, gradient)| {
-        let frame = Transposed::new(&taps, signal.width, x, g);
-        if let Some(out) = gradient {
-            frame.by_input(&taps, T::of(gain), out);
-        }
-        (frame.by_sigma(&taps, x, g), frame.by_gain())
-    });
-    gradients.parameters[0] = sums.iter().map(|s| s.0).sum::<f64>() * gain * blur.pixels_per_degree;
-    gradients.parameters[1] = sums.iter().map(|s| s.1).sum();
+    let slopes = Slopes::new(&taps, signal.height, signal.width);
+    let [by_gain, by_sigma] = slopes.of_movie(input, output_gradient, signal.frames * signal.planes, true);
+    gradients.parameters[0] = by_sigma * gain * blur.pixels_per_degree;
+    gradients.parameters[1] = by_gain;
 }
 
-/// What the derivatives of one frame share.
+/// The transpose of a blur.
+#[derive(PartialEq)]
 pub(crate) struct Transposed<T> {
-    width: usize,
-    /// (K along rows)ᵀ g
-    h: Vec<T>,
-    /// K down x
-    kx: Vec<T>,
+    rows: Rows<T>,
+    /// What pixels at distance 0, 1 … r − 1 from the border send beyond it: down a column, along a row.
+    beyond: [Vec<T>; 2],
 }
 
 impl<T: Real> Transposed<T> {
-    pub fn new(taps: &Taps, width: usize, x: &[T], g: &[T]) -> Self {
-        let weight = taps.weight_as::<T>(1.0);
-        Self { width, h: along_transposed(&weight, width, g), kx: down(&weight, width, x) }
+    pub fn new(taps: &Taps, gain: f64, height: usize, width: usize) -> Self {
+        let beyond = |gain: f64| {
+            let rest = |q: usize| T::of(gain * taps.weight[q + 1..].iter().sum::<f64>());
+            (0..taps.weight.len() - 1).map(rest).collect()
+        };
+        Self { rows: Rows::new(taps, gain, height, width), beyond: [beyond(gain), beyond(1.0)] }
     }
 
-    /// `gain·(K⊗K)ᵀ g`
-    pub fn by_input(&self, taps: &Taps, gain: T, out: &mut [T]) {
-        down_transposed(&taps.weight_as::<T>(1.0), gain, self.width, &self.h, out);
+    /// Rows `first ‥` of the transpose of a frame.
+    pub fn band(&self, frame: &[T], first: usize, padded: &mut Vec<T>, out: &mut [T]) {
+        let (width, radius) = (self.rows.width, self.rows.along.len() - 1);
+        padded.clear();
+        padded.resize(width + 2 * radius, T::zero());
+        simd::vectorized(
+            #[inline(always)]
+            || {
+                for (i, out) in out.chunks_exact_mut(width).enumerate() {
+                    self.row(frame, first + i, &mut padded[..], out);
+                }
+            },
+        );
     }
 
-    /// `⟨g, (K⊗K)x⟩`
-    pub fn by_gain(&self) -> f64 {
-        dot(&self.h, &self.kx)
-    }
-
-    /// `⟨g, ∂(K⊗K)x/∂s⟩`, the derivative by σ in pixels for unit gain.
-    pub fn by_sigma(&self, taps: &Taps, x: &[T], g: &[T]) -> f64 {
-        if taps.is_identity() {
-            return 0.0;
+    #[inline(always)]
+    fn row(&self, frame: &[T], row: usize, padded: &mut [T], out: &mut [T]) {
+        let Self { rows, beyond: [beyond_down, beyond_along] } = self;
+        let (width, last, radius) = (rows.width, rows.height - 1, rows.along.len() - 1);
+        let middle = &mut padded[radius..radius + width];
+        sum_rows::<T, true>(rows, &rows.down, frame, row, middle);
+        for (border, toward) in [(0, 1), (last, -1)] {
+            if row == border {
+                for (q, &k) in beyond_down.iter().enumerate().take(rows.height) {
+                    let from = border.wrapping_add_signed(toward * q as isize) * width;
+                    for (y, &x) in middle.iter_mut().zip(&frame[from..from + width]) {
+                        *y = *y + k * x;
+                    }
+                }
+            }
         }
-        let by_sigma = taps.by_sigma_as::<T>();
-        dot(&self.h, &down(&by_sigma, self.width, x))
-            + dot(&along_transposed(&by_sigma, self.width, g), &self.kx)
+        sum_along(&rows.along, padded, out);
+        let middle = &padded[radius..radius + width];
+        let collected = |pixels: &mut dyn Iterator<Item = &T>| {
+            beyond_along.iter().zip(pixels).fold(T::zero(), |sum, (&k, &x)| sum + k * x)
+        };
+        out[0] = out[0] + collected(&mut middle.iter());
+        out[width - 1] = out[width - 1] + collected(&mut middle.iter().rev());
     }
 }
 
-/// Columns of a frame filtered with the transpose of a symmetric kernel with replicated border.
-fn down_transposed<T: Real>(weight: &[T], gain: T, width: usize, h: &[T], out: &mut [T]) {
-    simd::vectorized(
-        #[inline(always)]
-        || {
-            out.fill(T::zero());
-            let rows = out.len() / width;
-            for p in 0..rows {
-                let h = &h[p * width..(p + 1) * width];
-                for j in 0..weight.len() {
-                    let k = gain * weight[j];
-                    let (above, below) = (p.saturating_sub(j), (p + j).min(rows - 1));
-                    let targets = if j == 0 { [Some(p), None] } else { [Some(above), Some(below)] };
-                    for row in targets.into_iter().flatten() {
-                        for (out, &h) in out[row * width..(row + 1) * width].iter_mut().zip(h) {
-                            *out = *out + k * h;
-                        }
-                    }
-                }
-            }
-        },
-    );
+impl<T: Real> Bandwise<T> for Transposed<T> {
+    fn looks_around(&self) -> bool {
+        true
+    }
+
+    fn step(
+        &self,
+        band: &Band,
+        inputs: &[&[T]],
+        _: &mut [&mut [T]],
+        output: Output<'_, T>,
+        padded: &mut Vec<T>,
+    ) {
+        self.band(inputs[0], band.pixels.start / self.rows.width, padded, output.numbers());
+    }
+
+    fn is_same(&self, other: &dyn Any) -> bool {
+        other.downcast_ref::<Self>().is_some_and(|other| self == other)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
 }
 
-/// ⟨a, b⟩: products in the type of the movie, added in double precision in eight interleaved sums.
-fn dot<T: Real>(a: &[T], b: &[T]) -> f64 {
-    let mut sums = [0.0f64; 8];
-    simd::vectorized(
-        #[inline(always)]
-        || {
-            let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
-            for (l, (&a, &b)) in a.remainder().iter().zip(b.remainder()).enumerate() {
-                sums[l] += (a * b).double();
-            }
-            for (a, b) in a.zip(b) {
-                for l in 0..8 {
-                    sums[l] += (a[l] * b[l]).double();
-                }
-            }
-        },
-    );
-    sums.iter().sum()
+/// A blur of unit gain B and its derivative by σ, for the gradients of parameters.
+pub(crate) struct Slopes<T> {
+    rows: Rows<T>,
+    /// ∂kⱼ/∂s; empty where the blur changes nothing.
+    by_sigma: Vec<T>,
 }
 
-/// Columns of a frame filtered with a symmetric kernel, border replicated.
-fn down<T: Real>(taps: &[T], width: usize, x: &[T]) -> Vec<T> {
-    let rows = x.len() / width;
-    let mut y = vec![T::zero(); x.len()];
-    simd::vectorized(
-        #[inline(always)]
-        || {
-            for (p, y) in y.chunks_mut(width).enumerate() {
-                let row = |i: usize| &x[i * width..(i + 1) * width];
-                for (y, &x) in y.iter_mut().zip(row(p)) {
-                    *y = taps[0] * x;
-                }
-                for j in 1..taps.len() {
-                    let (above, below) = (row(p.saturating_sub(j)), row((p + j).min(rows - 1)));
-                    for ((y, &a), &b) in y.iter_mut().zip(above).zip(below) {
-                        *y = *y + taps[j] * (a + b);
-                    }
-                }
-            }
-        },
-    );
-    y
-}
+impl<T: Real> Slopes<T> {
+    pub fn new(taps: &Taps, height: usize, width: usize) -> Self {
+        let by_sigma = if taps.is_identity() { vec![] } else { taps.by_sigma_as() };
+        Self { rows: Rows::new(taps, 1.0, height, width), by_sigma }
+    }
 
-/// Rows of a frame filtered with the transpose of a symmetric kernel with replicated border.
-fn along_transposed<T: Real>(taps: &[T], width: usize, g: &[T]) -> Vec<T> {
-    let radius = taps.len() - 1;
-    let mut out = vec![T::zero(); g.len()];
-    let mut spread = vec![T::zero(); width + 2 * radius];
-    simd::vectorized(
-        #[inline(always)]
-        || {
-            for (out, g) in out.chunks_mut(width).zip(g.chunks(width)) {
-                spread.fill(T::zero());
-                for j in 0..taps.len() {
-                    let starts =
-                        if j == 0 { [Some(radius), None] } else { [Some(radius - j), Some(radius + j)] };
-                    for start in starts.into_iter().flatten() {
-                        for (s, &g) in spread[start..start + width].iter_mut().zip(g) {
-                            *s = *s + taps[j] * g;
-                        }
+    /// `⟨g, Bx⟩` and, where it is wanted, `⟨g, ∂B/∂s x⟩` (per pixel) of a movie of so many frames.
+    pub fn of_movie(&self, x: &[T], g: &[T], frames: usize, by_sigma: bool) -> [f64; 2] {
+        let (width, height) = (self.rows.width, self.rows.height);
+        // Bands of rows, cut by the sizes alone: their sums are added in order.
+        let band = (8192 / width).clamp(1, height);
+        let items = (x.chunks(width * height).zip(g.chunks(width * height)))
+            .flat_map(|(x, g)| g.chunks(band * width).enumerate().map(move |(i, g)| (x, i * band, g)))
+            .collect();
+        let work = frames * width * height * self.rows.along.len() * 3;
+        let sums = parallel::map(items, work, |(x, first, g)| self.of_band(x, first, g, by_sigma));
+        sums.iter().fold([0.0; 2], |sum, part| [sum[0] + part[0], sum[1] + part[1]])
+    }
+
+    /// The part of rows `first ‥` with gradients `g`; `x` is the whole frame.
+    fn of_band(&self, x: &[T], first: usize, g: &[T], by_sigma_too: bool) -> [f64; 2] {
+        let Self { rows, by_sigma } = self;
+        let mut padded = rows.scratch();
+        let mut blurred = vec![T::zero(); rows.width];
+        let mut sums = [0.0; 2];
+        simd::vectorized(
+            #[inline(always)]
+            || {
+                for (i, g) in g.chunks_exact(rows.width).enumerate() {
+                    rows.column_sums(&rows.down, x, first + i, &mut padded);
+                    sum_along(&rows.along, &padded, &mut blurred);
+                    sums[0] += dot(g, &blurred);
+                    if by_sigma_too && !by_sigma.is_empty() {
+                        sum_along(by_sigma, &padded, &mut blurred);
+                        sums[1] += dot(g, &blurred);
+                        rows.column_sums(by_sigma, x, first + i, &mut padded);
+                        sum_along(&rows.along, &padded, &mut blurred);
+                        sums[1] += dot(g, &blurred);
                     }
                 }
-                out.copy_from_slice(&spread[radius..radius + width]);
-                let (left, right) = (&spread[..radius], &spread[radius + width..]);
-                out[0] = out[0] + left.iter().copied().sum();
-                out[width - 1] = out[width - 1] + right.iter().copied().sum();
-            }
-        },
-    );
-    out
+            },
+        );
+        sums
+    }
 }

@@ -1,52 +1,20 @@
 //! [`SeparableBlur`], fast: for every output row the rows around it are summed into one padded row, which is then
 //! summed along itself. Nothing larger than a row is stored in between.
 
-use super::{SeparableBlur, Taps};
-use crate::{Real, parallel, simd};
+use std::any::Any;
 
-pub(super) fn separable_blur<T: Real>(
-    blur: &SeparableBlur,
-    parameters: &[f64],
-    input: &[T],
-    output: &mut [T],
-) {
-    let signal = blur.signal;
-    let taps = blur.taps(parameters[0]);
-    let gain = parameters[1];
-    let work = signal.len() * taps.weight.len();
-    if signal.is_empty() {
-        return;
-    }
-    let rows = Rows::new(&taps, gain, signal.height, signal.width);
-    // Bands of rows, so that a few large frames keep all threads busy as well as many small ones.
-    let band = (8192 / signal.width).clamp(1, signal.height);
-    let items: Vec<_> = input
-        .chunks(signal.pixels())
-        .zip(output.chunks_mut(signal.pixels()))
-        .flat_map(|(x, y)| {
-            y.chunks_mut(band * signal.width).enumerate().map(move |(i, rows)| (x, i * band, rows))
-        })
-        .collect();
-    parallel::for_each(items, work, |(frame, first, band)| {
-        let mut padded = rows.scratch();
-        simd::vectorized(
-            #[inline(always)]
-            || {
-                for (i, y) in band.chunks_mut(rows.width).enumerate() {
-                    blur_row(&rows, frame, first + i, &mut padded, y);
-                }
-            },
-        );
-    });
-}
+use super::Taps;
+use crate::bands::{Band, Bandwise, Output};
+use crate::{Real, simd};
 
 /// The kernel of a blur and the frames it is for.
+#[derive(PartialEq)]
 pub(crate) struct Rows<T> {
     /// Weights down a column, times the gain.
-    down: Vec<T>,
+    pub(super) down: Vec<T>,
     /// Weights along a row.
-    along: Vec<T>,
-    height: usize,
+    pub(super) along: Vec<T>,
+    pub(super) height: usize,
     pub width: usize,
 }
 
@@ -59,17 +27,57 @@ impl<T: Real> Rows<T> {
     pub fn scratch(&self) -> Vec<T> {
         vec![T::zero(); self.width + 2 * (self.along.len() - 1)]
     }
+
+    /// The rows around `row`, weighted by `taps`, into a row with its replicated border.
+    #[inline(always)]
+    pub(super) fn column_sums(&self, taps: &[T], frame: &[T], row: usize, padded: &mut [T]) {
+        let (left, rest) = padded.split_at_mut(self.along.len() - 1);
+        let (middle, right) = rest.split_at_mut(self.width);
+        sum_rows::<T, false>(self, taps, frame, row, middle);
+        left.fill(middle[0]);
+        right.fill(middle[self.width - 1]);
+    }
+}
+
+impl<T: Real> Bandwise<T> for Rows<T> {
+    fn looks_around(&self) -> bool {
+        true
+    }
+
+    fn step(
+        &self,
+        band: &Band,
+        inputs: &[&[T]],
+        _: &mut [&mut [T]],
+        output: Output<'_, T>,
+        padded: &mut Vec<T>,
+    ) {
+        let (frame, output) = (inputs[0], output.numbers());
+        padded.resize(self.width + 2 * (self.along.len() - 1), T::zero());
+        let first = band.pixels.start / self.width;
+        simd::vectorized(
+            #[inline(always)]
+            || {
+                for (i, row) in output.chunks_exact_mut(self.width).enumerate() {
+                    blur_row(self, frame, first + i, padded, row);
+                }
+            },
+        );
+    }
+
+    fn is_same(&self, other: &dyn Any) -> bool {
+        other.downcast_ref::<Self>().is_some_and(|other| self == other)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
 }
 
 /// Row `row` of the blurred frame.
 #[inline(always)]
 pub(crate) fn blur_row<T: Real>(rows: &Rows<T>, frame: &[T], row: usize, padded: &mut [T], out: &mut [T]) {
-    let radius = rows.along.len() - 1;
-    let (left, rest) = padded.split_at_mut(radius);
-    let (middle, right) = rest.split_at_mut(rows.width);
-    sum_rows(rows, frame, row, middle);
-    left.fill(middle[0]);
-    right.fill(middle[rows.width - 1]);
+    rows.column_sums(&rows.down, frame, row, padded);
     sum_along(&rows.along, padded, out);
 }
 
@@ -80,21 +88,33 @@ fn block_starts(width: usize, size: usize) -> impl Iterator<Item = usize> {
     (0..width.div_ceil(size)).map(move |i| (i * size).min(width - size))
 }
 
-/// Sum of the rows around `row`, weighted; rows beyond the border are the border row.
+/// Sum of the rows around `row`, weighted; beyond the border are copies of the border row, or zeros.
 #[inline(always)]
-fn sum_rows<T: Real>(rows: &Rows<T>, frame: &[T], row: usize, out: &mut [T]) {
+pub(super) fn sum_rows<T: Real, const ZEROS: bool>(
+    rows: &Rows<T>,
+    taps: &[T],
+    frame: &[T],
+    row: usize,
+    out: &mut [T],
+) {
     match rows.width {
-        64.. => sum_rows_in_blocks::<T, 64>(rows, frame, row, out),
-        32.. => sum_rows_in_blocks::<T, 32>(rows, frame, row, out),
-        16.. => sum_rows_in_blocks::<T, 16>(rows, frame, row, out),
-        4.. => sum_rows_in_blocks::<T, 4>(rows, frame, row, out),
-        _ => sum_rows_in_blocks::<T, 1>(rows, frame, row, out),
+        64.. => sum_rows_in_blocks::<T, ZEROS, 64>(rows, taps, frame, row, out),
+        32.. => sum_rows_in_blocks::<T, ZEROS, 32>(rows, taps, frame, row, out),
+        16.. => sum_rows_in_blocks::<T, ZEROS, 16>(rows, taps, frame, row, out),
+        4.. => sum_rows_in_blocks::<T, ZEROS, 4>(rows, taps, frame, row, out),
+        _ => sum_rows_in_blocks::<T, ZEROS, 1>(rows, taps, frame, row, out),
     }
 }
 
 #[inline(always)]
-fn sum_rows_in_blocks<T: Real, const B: usize>(rows: &Rows<T>, frame: &[T], row: usize, out: &mut [T]) {
-    let taps = &rows.down[..];
+fn sum_rows_in_blocks<T: Real, const ZEROS: bool, const B: usize>(
+    rows: &Rows<T>,
+    taps: &[T],
+    frame: &[T],
+    row: usize,
+    out: &mut [T],
+) {
+    let zeros = [T::zero(); B];
     for start in block_starts(rows.width, B) {
         let block = |row: usize| &frame[row * rows.width + start..row * rows.width + start + B];
         let mut sum = [T::zero(); B];
@@ -103,8 +123,9 @@ fn sum_rows_in_blocks<T: Real, const B: usize>(rows: &Rows<T>, frame: &[T], row:
             sum[l] = taps[0] * x[l];
         }
         for j in 1..taps.len() {
-            let above = block(row.saturating_sub(j));
-            let below = block((row + j).min(rows.height - 1));
+            let above = if ZEROS && j > row { &zeros } else { block(row.saturating_sub(j)) };
+            let beyond = ZEROS && row + j >= rows.height;
+            let below = if beyond { &zeros } else { block((row + j).min(rows.height - 1)) };
             for l in 0..B {
                 sum[l] = sum[l] + taps[j] * (above[l] + below[l]);
             }
@@ -115,7 +136,7 @@ fn sum_rows_in_blocks<T: Real, const B: usize>(rows: &Rows<T>, frame: &[T], row:
 
 /// Weighted sum along a padded row.
 #[inline(always)]
-fn sum_along<T: Real>(taps: &[T], padded: &[T], out: &mut [T]) {
+pub(super) fn sum_along<T: Real>(taps: &[T], padded: &[T], out: &mut [T]) {
     match out.len() {
         64.. => sum_along_in_blocks::<T, 64>(taps, padded, out),
         32.. => sum_along_in_blocks::<T, 32>(taps, padded, out),

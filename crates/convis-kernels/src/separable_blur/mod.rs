@@ -31,10 +31,11 @@ mod adjoint;
 mod forward;
 mod reference;
 
+use crate::bands::{self, Bandwise};
 use crate::operation::{Gradients, Operation};
 use crate::{Real, Signal};
 
-pub(crate) use adjoint::Transposed;
+pub(crate) use adjoint::{Slopes, Transposed};
 pub(crate) use forward::{Rows, blur_row};
 
 /// Where the Gaussian is cut, in standard deviations.
@@ -69,6 +70,10 @@ impl SeparableBlur {
     /// A blur that cuts its Gaussian at [`TRUNCATE`] standard deviations.
     pub const fn new(signal: Signal, pixels_per_degree: f64) -> Self {
         Self { signal, pixels_per_degree, truncate: TRUNCATE }
+    }
+
+    fn rows<T: Real>(&self, parameters: &[f64]) -> Rows<T> {
+        Rows::new(&self.taps(parameters[0]), parameters[1], self.signal.height, self.signal.width)
     }
 
     pub(crate) fn taps(&self, sigma_deg: f64) -> Taps {
@@ -148,7 +153,11 @@ impl Operation for SeparableBlur {
         output: &mut [T],
         _: &mut [&mut [T]],
     ) {
-        forward::separable_blur(self, parameters, inputs[0], output);
+        bands::alone(&self.rows(parameters), self.signal, inputs, &[], output, &mut []);
+    }
+
+    fn bandwise<T: Real>(&self, parameters: &[f64], _: &[&[T]]) -> Option<Box<dyn Bandwise<T>>> {
+        Some(Box::new(self.rows(parameters)))
     }
 
     fn adjoint<T: Real>(

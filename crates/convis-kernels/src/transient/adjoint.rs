@@ -5,6 +5,7 @@
 
 use super::Transient;
 use crate::operation::Gradients;
+use crate::sums::{dot, sum};
 use crate::tiles::{split, split_state, tiles};
 use crate::{Real, parallel, simd};
 
@@ -31,6 +32,8 @@ pub(super) fn transient<T: Real>(
     let sums = parallel::map(items, signal.len() * 2, |((tile, mut input_gradient), mut lambda)| {
         let n = tile.len();
         let mut low = vec![T::zero(); n * (signal.frames + 1)];
+        let mut ignored = vec![T::zero(); n];
+        let mut products = vec![T::zero(); n];
         let (mut by_keep, mut by_weight) = (0.0f64, 0.0f64);
         simd::vectorized(
             #[inline(always)]
@@ -43,23 +46,21 @@ pub(super) fn transient<T: Real>(
                         *now = (take * x + keep * before).flush();
                     }
                 }
-                let lambda = lambda.frame(0);
+                let lambda = &mut lambda.frame(0)[..n];
                 for t in (0..signal.frames).rev() {
                     let at = signal.at(tile.plane, t, &tile.pixels);
                     let (x, g) = (&input[at.clone()], &output_gradient[at]);
                     let (before, now) = (&low[t * n..(t + 1) * n], &low[(t + 1) * n..(t + 2) * n]);
-                    let (mut keep_sum, mut weight_sum) = (0.0f64, 0.0f64);
+                    let out = input_gradient.as_mut().map_or(&mut ignored[..], |movie| movie.frame(t));
+                    let (x, g, before, out) = (&x[..n], &g[..n], &before[..n], &mut out[..n]);
                     for i in 0..n {
                         let l = lambda[i] - w * g[i];
-                        keep_sum += (l * (before[i] - x[i])).double();
-                        weight_sum += (g[i] * now[i]).double();
-                        if let Some(movie) = &mut input_gradient {
-                            movie.frame(t)[i] = g[i] + take * l;
-                        }
+                        products[i] = l * (before[i] - x[i]);
+                        out[i] = g[i] + take * l;
                         lambda[i] = (keep * l).flush();
                     }
-                    by_keep += keep_sum;
-                    by_weight -= weight_sum;
+                    by_keep += sum(&products);
+                    by_weight -= dot(g, now);
                 }
             },
         );

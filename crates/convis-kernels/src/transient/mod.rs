@@ -29,9 +29,11 @@ mod adjoint;
 mod forward;
 mod reference;
 
+use crate::bands::{self, Bandwise, ByPixel};
 use crate::low_pass::Exponential;
 use crate::operation::{Gradients, Operation};
 use crate::{Real, Signal};
+use forward::Filter;
 
 /// The transient filter: see the [module](self) for the equation.
 ///
@@ -56,6 +58,11 @@ pub struct Transient {
 impl Transient {
     fn stage(&self, parameters: &[f64]) -> Exponential {
         Exponential::new(parameters[0], self.steps_per_second)
+    }
+
+    fn filter<T: Real>(&self, parameters: &[f64]) -> ByPixel<Filter<T>> {
+        let stage = self.stage(parameters);
+        ByPixel(Filter { keep: T::of(stage.keep), take: T::of(stage.take), weight: T::of(parameters[1]) })
     }
 }
 
@@ -94,7 +101,11 @@ impl Operation for Transient {
         output: &mut [T],
         state_after: &mut [&mut [T]],
     ) {
-        forward::transient(self, parameters, inputs[0], state[0], output, state_after[0]);
+        bands::alone(&self.filter(parameters), self.signal, inputs, state, output, state_after);
+    }
+
+    fn bandwise<T: Real>(&self, parameters: &[f64], _: &[&[T]]) -> Option<Box<dyn Bandwise<T>>> {
+        Some(Box::new(self.filter(parameters)))
     }
 
     fn adjoint<T: Real>(

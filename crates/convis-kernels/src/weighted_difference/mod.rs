@@ -17,7 +17,9 @@
 //! Wohrer & Kornprobst 2009 (J. Comput. Neurosci. 26:219), output of the outer plexiform layer
 //! `I_OPL = λ(C − w·S)`; the amplification is applied to the input.
 
+use crate::bands::{self, Bandwise, ByPixel, Pixelwise};
 use crate::operation::{Gradients, Operation};
+use crate::sums::dot;
 use crate::{Real, Signal, parallel, simd};
 
 /// Numbers that one thread works on at a time.
@@ -37,6 +39,24 @@ const PIECE: usize = 16_384;
 pub struct WeightedDifference {
     /// Sizes.
     pub signal: Signal,
+}
+
+#[derive(PartialEq)]
+struct Difference<T> {
+    weight: T,
+}
+
+fn difference<T: Real>(parameters: &[f64]) -> ByPixel<Difference<T>> {
+    ByPixel(Difference { weight: T::of(parameters[0]) })
+}
+
+impl<T: Real> Pixelwise<T> for Difference<T> {
+    #[inline(always)]
+    fn step(&self, inputs: &[&[T]], _: &mut [&mut [T]], output: &mut [T]) {
+        for ((&a, &b), y) in inputs[0].iter().zip(inputs[1]).zip(output) {
+            *y = a - self.weight * b;
+        }
+    }
 }
 
 impl Operation for WeightedDifference {
@@ -73,20 +93,11 @@ impl Operation for WeightedDifference {
         output: &mut [T],
         _: &mut [&mut [T]],
     ) {
-        let w = T::of(parameters[0]);
-        let work = output.len();
-        let items: Vec<_> =
-            inputs[0].chunks(PIECE).zip(inputs[1].chunks(PIECE)).zip(output.chunks_mut(PIECE)).collect();
-        parallel::for_each(items, work, |((a, b), y)| {
-            simd::vectorized(
-                #[inline(always)]
-                || {
-                    for ((&a, &b), y) in a.iter().zip(b).zip(y) {
-                        *y = a - w * b;
-                    }
-                },
-            );
-        });
+        bands::alone(&difference(parameters), self.signal, inputs, &[], output, &mut []);
+    }
+
+    fn bandwise<T: Real>(&self, parameters: &[f64], _: &[&[T]]) -> Option<Box<dyn Bandwise<T>>> {
+        Some(Box::new(difference(parameters)))
     }
 
     /// `∂/∂a = g`, `∂/∂b = −w·g`, `∂/∂w = −Σ g·b`.
@@ -100,17 +111,29 @@ impl Operation for WeightedDifference {
         mut gradients: Gradients<'_, T>,
     ) {
         let w = T::of(parameters[0]);
-        if let Some(a) = &mut gradients.inputs[0] {
-            a.copy_from_slice(output_gradient);
-        }
-        if let Some(b) = &mut gradients.inputs[1] {
-            for (b, &g) in b.iter_mut().zip(output_gradient) {
-                *b = -(w * g);
+        let [by_a, by_b] = [0, 1].map(|i: usize| {
+            let movie = gradients.inputs[i].take();
+            let parts: Vec<Option<&mut [T]>> = match movie {
+                Some(movie) => movie.chunks_mut(PIECE).map(Some).collect(),
+                None => output_gradient.chunks(PIECE).map(|_| None).collect(),
+            };
+            parts
+        });
+        let pieces =
+            output_gradient.chunks(PIECE).zip(inputs[1].chunks(PIECE)).zip(by_a.into_iter().zip(by_b));
+        let sums = parallel::map(pieces.collect(), output_gradient.len(), |((g, b), (by_a, by_b))| {
+            if let Some(by_a) = by_a {
+                by_a.copy_from_slice(g);
             }
-        }
-        let pieces = output_gradient.chunks(PIECE).zip(inputs[1].chunks(PIECE)).collect();
-        let sums = parallel::map(pieces, output_gradient.len(), |(g, b)| {
-            g.iter().zip(b).map(|(&g, &b)| (g * b).double()).sum::<f64>()
+            simd::vectorized(
+                #[inline(always)]
+                || {
+                    for (by_b, &g) in by_b.into_iter().flatten().zip(g) {
+                        *by_b = -(w * g);
+                    }
+                    dot(g, b)
+                },
+            )
         });
         gradients.parameters[0] = -sums.iter().sum::<f64>();
     }

@@ -4,8 +4,15 @@
 ``convis.retina``      the retina of Wohrer & Kornprobst (2009) and its stages
 ``convis.filters``     filters in space and time
 ``convis.spiking``     neurons that fire
+``convis.models``      linear-nonlinear models and their kin, layers put together
+``convis.fitting``     from a recording to a model: ``convis.fit``
 ``convis.metrics``     how well a prediction describes a response
+``convis.optim``       optimisers for fitting parameters
 ``convis.streams``     movies that come and go frame by frame: files, video, cameras, sockets
+``convis.stimuli``     movies to show, in degrees and seconds
+``convis.samples``     the stimuli of the toolbox of 2018
+``convis.kernels``     finite kernels
+``convis.analysis``    from responses back to filters
 ``convis.variables``   parameters, states, tensors
 ``convis.base``        layers, their outputs, and the runner
 =====================  ==========================================================================
@@ -23,12 +30,34 @@ Examples
 
 from __future__ import annotations
 
+import importlib as _importlib
 import operator as _operator
+from typing import Any as _Any
 
-from . import _native, base, filters, metrics, retina, spiking, streams, variables
+import numpy as _numpy
+
+from . import (
+    _native,
+    analysis,
+    base,
+    filters,
+    fitting,
+    kernels,
+    metrics,
+    models,
+    numerical_filters,
+    optim,
+    retina,
+    samples,
+    spiking,
+    stimuli,
+    streams,
+    variables,
+)
+from ._describe import describe, help
 from ._gradients import no_grad
 from ._layer import Layer
-from ._native import Tensor
+from ._native import Tensor, cat, stack
 from ._output import Output
 from ._parameter import Parameter
 from ._pictures import (
@@ -46,6 +75,7 @@ from ._pictures import (
 )
 from ._resolution import Resolution, default_resolution
 from ._runner import Runner
+from .fitting import fit
 
 __version__: str = _native.__version__
 
@@ -60,18 +90,29 @@ __all__ = [
     "Runner",
     "Tensor",
     "__version__",
+    "analysis",
     "animate",
     "animate_double_plot",
     "animate_to_html",
     "animate_to_video",
     "base",
+    "cat",
     "config",
     "cuda_is_available",
     "default_grad_enabled",
     "default_resolution",
+    "describe",
     "filters",
+    "fit",
+    "fitting",
+    "from_dlpack",
+    "help",
+    "kernels",
     "metrics",
+    "models",
     "no_grad",
+    "numerical_filters",
+    "optim",
     "plot",
     "plot_5d_matshow",
     "plot_5d_time",
@@ -80,8 +121,11 @@ __all__ = [
     "plot_output",
     "plot_tensor",
     "retina",
+    "samples",
     "seed",
     "spiking",
+    "stack",
+    "stimuli",
     "streams",
     "variables",
 ]
@@ -117,6 +161,28 @@ def seed(n: int) -> None:
     _native.seed(number)
 
 
+def from_dlpack(x: object) -> Tensor:
+    """Make a tensor of that of another library; its numbers are copied.
+
+    Parameters
+    ----------
+    x : object with ``__dlpack__``
+        A tensor on the processor of float32, float64 or uint8 numbers; other numbers become float32.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> convis.from_dlpack(np.ones((2, 3))).shape
+    (2, 3)
+    """
+    if not (hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__")):
+        raise TypeError(f"x: expected an object with __dlpack__, got {type(x).__name__}")
+    device = x.__dlpack_device__()
+    if int(device[0]) not in (1, 3):  # 1: processor, 3: memory of the processor pinned for a GPU
+        raise ValueError("x: expected a tensor on the CPU; move it there first, e.g. x.cpu()")
+    return Tensor(_numpy.from_dlpack(x))
+
+
 def cuda_is_available() -> bool:
     """Whether this build computes on a GPU that this machine has."""
     return False
@@ -138,3 +204,9 @@ def config() -> dict[str, str]:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def __getattr__(name: str) -> _Any:
+    if name == "torch":  # imported when it is first used: it imports torch
+        return _importlib.import_module("convis.torch")
+    raise AttributeError(f"module 'convis' has no attribute {name!r}")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from types import TracebackType
 
-_off = threading.local()
+from . import _native
 
 
 class no_grad:
@@ -22,13 +21,13 @@ class no_grad:
     """
 
     def __enter__(self) -> no_grad:
-        _off.depth = getattr(_off, "depth", 0) + 1
+        _native.pause_recording(1)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _off.depth -= 1
+        _native.pause_recording(-1)
 
 
 def by_default() -> bool:
@@ -40,4 +39,4 @@ def by_default() -> bool:
 
 def recorded() -> bool:
     """Whether a call made now is recorded."""
-    return getattr(_off, "depth", 0) == 0 and by_default()
+    return _native.recording() and by_default()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from . import _native as compiled
 from ._movies import movie
 from ._native import Tensor
 from ._native import nearest as nearest_name
+from ._optimizing import Optimizing
 from ._output import Output
 from ._parameter import Parameter
 from ._picturing import Picturing
@@ -22,7 +24,7 @@ from ._text import html_table, short, table, unknown
 from ._trees import ModuleTree, ParameterList, ParameterTree, StateTree
 
 
-class Layer(Picturing):
+class Layer(Optimizing, Picturing):
     """A causal filter on movies, with parameters, sub-layers and a state.
 
     Subclass it to build a layer of one's own: parameters and layers assigned to attributes become part of it, and
@@ -344,9 +346,13 @@ class Layer(Picturing):
 
     # ------------------------------------------------------------------ gradients
     def requires_grad_(self, requires_grad: bool = True) -> Layer:
-        """Switch the gradients of all parameters off, or on where there is a derivative; returns the layer."""
+        """Switch the gradients of all parameters off, or back to their defaults; returns the layer.
+
+        What has no gradient by default, such as ``gang_0_input.sign`` or refractory periods, is switched on one by one:
+        ``model.p.gang_0_input.sign.requires_grad_(True)``, where a derivative exists.
+        """
         for parameter in self.parameters():
-            parameter.requires_grad = requires_grad and parameter._native.differentiable
+            parameter._restore_grad(requires_grad)
         return self
 
     def zero_grad(self) -> None:
@@ -468,13 +474,18 @@ class Layer(Picturing):
         self.load_state_dict(self._pop("parameters"))
 
     def get_all(self) -> dict[str, Any]:
-        """The values of all parameters and the state."""
-        return {"parameters": self.state_dict(), "state": self.get_state()}
+        """The values of all parameters, the state, and the optimizer with what it remembers."""
+        return {
+            "parameters": self.state_dict(),
+            "state": self.get_state(),
+            "optimizer": self._optimizer_state(),
+        }
 
     def set_all(self, everything: Mapping[str, Any]) -> None:
         """Go back to what :meth:`get_all` returned."""
         self.load_state_dict(everything["parameters"])
         self.set_state(everything["state"])
+        self._set_optimizer_state(everything["optimizer"])
 
     def push_all(self) -> None:
         """Put parameters and state on a stack."""
@@ -522,6 +533,10 @@ class Layer(Picturing):
         """Compute in single precision from now on, the default; returns the layer."""
         return self._compute_in(False)
 
+    def half(self) -> Layer:
+        """Refused: convis computes in single or double precision."""
+        raise RuntimeError("half: convis computes in single or double precision; see float() and double()")
+
     def _compute_in(self, double: bool) -> Layer:
         for _, native in self._roots():
             native.cast_state(double)
@@ -543,4 +558,6 @@ class Layer(Picturing):
         return head + "\n" + table(rows, "  ")
 
     def _repr_html_(self) -> str:
-        return html_table(type(self).__name__, ("parameter", "value", "unit", "meaning"), self._rows())
+        rows = [(path, *parameter._html_row()) for path, parameter in self.named_parameters()]
+        table = html_table(type(self).__name__, ("parameter", "value", "unit", "meaning"), rows)
+        return f"<div>{escape(self._summary())}</div>{table}"

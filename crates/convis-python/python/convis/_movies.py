@@ -31,12 +31,10 @@ def movie(x: Any, double: bool) -> Any:
         x = x._as_movie()
         if x.ndim == 5 and (x.dtype == np.uint8 or (x.dtype == np.float64) == double):
             return x
+        if x.ndim == 5 and x.requires_grad:
+            return x.double() if double else x.float()
         if x.requires_grad:
-            wanted = "float64" if double else "float32"
-            raise ValueError(
-                f"input: a tensor with history is taken as it is and needs 3 or 5 axes and dtype {wanted} here, got "
-                f"shape {x.shape} and dtype {x.dtype}; see double() and detach()"
-            )
+            raise ValueError(f"input: a tensor with history is taken as it is and needs 3 or 5 axes, got shape {x.shape}")
     array = _array(x)
     kind = array.dtype.kind
     if kind not in "fiub":
@@ -82,7 +80,11 @@ def labels(x: Any) -> dict[str, Any]:
     """Coordinates of a labelled array by the axis they belong to."""
     if not _is_labelled(x):
         return {}
+    if len(x.dims) not in (3, 5):
+        return {}
     names = dict(zip(_names(x), x.dims, strict=True))
+    if set(x.dims) == set(_names(x)):
+        names = {name: name for name in x.dims}  # in any order
     return {ours: x.coords[theirs] for ours, theirs in names.items() if theirs in x.coords}
 
 

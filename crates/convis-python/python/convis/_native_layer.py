@@ -98,7 +98,7 @@ class NativeLayer(Layer):
         output = self._output([*movies, *probed])
         output._first_frame = first
         if plan.events:
-            output._events = {key: spikes[path] for key, path in self._spiking.items() if path in spikes}
+            output._events = [{key: spikes[path] for key, path in self._spiking.items() if path in spikes}]
         return output
 
     def _call_probed(self, x: Any, stages: list[str]) -> tuple[Any, dict[str, Output]]:

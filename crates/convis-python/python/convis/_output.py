@@ -54,7 +54,8 @@ class Output:
             raise ValueError(f"keys: expected {len(movies)} different names, got {list(keys)}")
         self._movies = [x if isinstance(x, Tensor) else Tensor(x) for x in movies]
         self._keys = list(keys)
-        self._events: Events | list[Events] = {}
+        #: Exact spike times, of each trial.
+        self._events: list[Events] = [{}]
         self._spiking: frozenset[str] = frozenset()
         self._first_frame = 0
         self._resolution = Resolution()
@@ -112,10 +113,10 @@ class Output:
             raise ValueError(f"spikes: expected a model with spiking cells; its output is {', '.join(self._keys)}")
         trials = self._movies[spiking[0]].ndim == 6
         if trials:
-            every = self._events if isinstance(self._events, list) else [{}] * len(self._movies[spiking[0]])
-            parts = [self._spikes_of(i, self.array(i)[k], events, k) for i in spiking for k, events in enumerate(every)]
+            every = list(enumerate(self._events))
+            parts = [self._spikes_of(i, self.array(i)[k], events, k) for i in spiking for k, events in every]
         else:
-            parts = [self._spikes_of(i, self.array(i), self._events, None) for i in spiking]  # type: ignore[arg-type]
+            parts = [self._spikes_of(i, self.array(i), self._events[0], None) for i in spiking]
         spikes = np.concatenate(parts)
         keys = [spikes["unit"], spikes["population"], spikes["time_s"], *([spikes["trial"]] if trials else [])]
         spikes = spikes[np.lexsort(keys)]
@@ -125,7 +126,7 @@ class Output:
             import pandas
         except ImportError:
             raise ImportError("as_frame=True needs pandas: pip install pandas") from None
-        return pandas.DataFrame({name: spikes[name] for name in spikes.dtype.names})
+        return pandas.DataFrame({name: spikes[name] for name in spikes.dtype.names or ()})
 
     def plot(self, **options: Any) -> Any:
         """Draw every movie: its course in time and its mean image; see :func:`convis.plot`.
@@ -256,10 +257,12 @@ class Output:
         """Other movies of the same names, with the events of all parts."""
         output = Output(movies, self._keys)
         output.__dict__.update({key: value for key, value in self.__dict__.items() if key not in ("_movies", "_keys")})
-        output._events = {
-            key: tuple(np.concatenate([part._events[key][i] for part in parts]) for i in range(4))  # type: ignore[misc]
-            for key in self._events
-        }
+        events = [part._events[0] for part in parts]
+
+        def column(key: str, i: int) -> NDArray[Any]:
+            return np.concatenate([part[key][i] for part in events])
+
+        output._events = [{key: (column(key, 0), column(key, 1), column(key, 2), column(key, 3)) for key in events[0]}]
         return output
 
     def _with(self, name: str, more: Output) -> Output:
@@ -315,5 +318,5 @@ def stacked(trials: list[Output]) -> Output:
     """The outputs of several presentations as one with a leading axis of trials."""
     first = trials[0]
     output = first._of([np.stack([trial.array(key) for trial in trials]) for key in first.keys()], [first])
-    output._events = [trial._events for trial in trials]  # type: ignore[misc]
+    output._events = [events for trial in trials for events in trial._events]
     return output

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _gradients, _native
-from ._text import html_table, short
+from ._operand import Operand
+from ._svg import kernel
+from ._text import Markup, html_table, short
 
 if TYPE_CHECKING:
     from ._layer import Layer
 
 
-class Parameter:
+class Parameter(Operand):
     """A value that a layer uses and that can be fitted.
 
     The parameters of a layer are found as its attributes, or below ``.p``. A parameter of one's own becomes part of
@@ -47,7 +50,7 @@ class Parameter:
     ValueError: tau: expected a number above 0, got -1
     """
 
-    __slots__ = ("__weakref__", "_doc", "_name", "_native", "_owner", "_unit")
+    __slots__ = ("__weakref__", "_doc", "_name", "_native", "_owner", "_unit", "_wants_grad")
 
     def __init__(self, value: Any, doc: str = "", unit: str = "", requires_grad: bool | None = None) -> None:
         self._name, self._doc, self._unit = "", doc, unit
@@ -57,12 +60,14 @@ class Parameter:
             numbers = numbers.reshape(1)
         on = _gradients.by_default() if requires_grad is None else bool(requires_grad)
         self._native = _native.Parameter(numbers, on)
+        self._wants_grad = True
 
     @classmethod
     def _of_layer(cls, native: _native.Parameter, owner: Layer) -> Parameter:
         self = cls.__new__(cls)
         self._native, self._owner = native, owner
         self._name, self._doc, self._unit = native.name, native.doc, native.unit
+        self._wants_grad = native.requires_grad
         return self
 
     # -- what it is
@@ -157,6 +162,9 @@ class Parameter:
             raise ValueError("copy: expected True or None, as the value of a parameter is always copied; got False")
         return self._native.value().astype(dtype or np.float64, copy=False)
 
+    def _operand(self) -> _native.Tensor:
+        return self._native.operand(_gradients.by_default())
+
     # -- its gradient
     @property
     def requires_grad(self) -> bool:
@@ -166,6 +174,10 @@ class Parameter:
     @requires_grad.setter
     def requires_grad(self, on: bool) -> None:
         self._native.set_requires_grad(bool(on))
+
+    def _restore_grad(self, on: bool) -> None:
+        """Switch its gradient off, or back to what it is by default."""
+        self.requires_grad = on and self._wants_grad
 
     def requires_grad_(self, requires_grad: bool = True) -> Parameter:
         """Switch its gradient on or off; returns the parameter."""
@@ -199,8 +211,18 @@ class Parameter:
         value = f"{self._value_text()} {self._unit}".rstrip()
         return f"{self._name or 'Parameter'} = {value}" + (f"\n    {self._doc}" if self._doc else "")
 
+    def _picture(self) -> str:
+        """A small picture of an array."""
+        numbers = self._native.value()
+        return kernel(numbers) if numbers.size > 1 and np.any(numbers) else ""
+
+    def _html_row(self) -> tuple[str, ...]:
+        value, unit, doc = self._row()
+        picture = self._picture()
+        return (Markup(f"{escape(value)}<br>{picture}") if picture else value), unit, doc
+
     def _repr_html_(self) -> str:
-        return html_table(self._name or "Parameter", ("value", "unit", "meaning"), [self._row()])
+        return html_table(self._name or "Parameter", ("value", "unit", "meaning"), [self._html_row()])
 
     def __reduce__(self) -> Any:
         if self._owner is not None:

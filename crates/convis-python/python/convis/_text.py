@@ -21,6 +21,19 @@ class Markup(str):
     """Text that is HTML already."""
 
 
+class Description:
+    """A description that shows as text, and in a notebook as HTML."""
+
+    def __init__(self, text: str, html: str | None) -> None:
+        self._text, self._html = text, html
+
+    def __repr__(self) -> str:
+        return self._text
+
+    def _repr_html_(self) -> str:
+        return self._html or f"<pre>{escape(self._text)}</pre>"
+
+
 def _cell(tag: str, text: str) -> str:
     return f"<{tag} style='text-align:left'>{text if isinstance(text, Markup) else escape(text)}</{tag}>"
 

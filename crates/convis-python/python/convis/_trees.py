@@ -98,11 +98,18 @@ class ParameterList(_Named):
     def _rows(self) -> list[tuple[str, ...]]:
         return [(name, *parameter._row()) for name, parameter in self._dict.items()]
 
+    def requires_grad_(self, requires_grad: bool = True) -> ParameterList:
+        """Switch the gradients of these parameters off, or back to their defaults; returns the list."""
+        for parameter in self:
+            parameter._restore_grad(requires_grad)
+        return self
+
     def __repr__(self) -> str:
         return table(self._rows())
 
     def _repr_html_(self) -> str:
-        return html_table("Parameters", ("parameter", "value", "unit", "meaning"), self._rows())
+        rows = [(name, *parameter._html_row()) for name, parameter in self._dict.items()]
+        return html_table("Parameters", ("parameter", "value", "unit", "meaning"), rows)
 
 
 class ParameterTree(_Named):
@@ -160,6 +167,11 @@ class ParameterTree(_Named):
     def _search(self) -> Search:
         """Parameters whose path holds a text: ``model.p._search.tau``."""
         return Search(self._all)
+
+    def requires_grad_(self, requires_grad: bool = True) -> ParameterTree:
+        """Switch the gradients of all parameters below off, or back to their defaults; returns the tree."""
+        self._all.requires_grad_(requires_grad)
+        return self
 
     def __repr__(self) -> str:
         return table(self._all._rows())

@@ -8,6 +8,8 @@ second.
 :class:`Conv3d`                           convolves in time and space
 :class:`Conv2d`                           convolves every frame by itself
 :class:`Conv1d`                           convolves every pixel along time
+:class:`RF`                               receptive field of one cell
+:class:`SmoothConv`                       few spatial filters at several speeds
 :class:`GaussianBlur`                     blurs every frame
 :class:`RecursiveBlur`                    the same by recursive filters, for wide blurs
 :class:`SpatialRecursiveFilter`           the same, by its density per pixel
@@ -16,7 +18,7 @@ second.
 :class:`TimePadding`                      puts frames of the past in front of every chunk
 :class:`Delay`, :class:`VariableDelay`    the same movie later, everywhere or pixel by pixel
 :class:`Diff`                             change from frame to frame
-:class:`Sum`                              sums along an axis
+:class:`Sum`, :func:`sum`                 sums along an axis
 :class:`NLRectify` and its kin            static nonlinearities
 ========================================  ========================================================
 """
@@ -29,11 +31,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from . import _native
-from ._movies import whole
+from ._movies import movie, whole
+from ._native import Tensor
 from ._native_layer import NativeLayer, native_layer
 from ._parameter import Parameter
 from ._resolution import Resolution
 from ._text import short
+from .kernels import ExponentialKernel
 
 __all__ = [
     "Conv1d",
@@ -41,18 +45,22 @@ __all__ = [
     "Conv3d",
     "Delay",
     "Diff",
+    "ExponentialKernel",
     "GaussianBlur",
     "NLRectify",
     "NLRectifyScale",
     "NLRectifySquare",
     "NLSquare",
+    "RF",
     "RecursiveBlur",
+    "SmoothConv",
     "SpatialRecursiveFilter",
     "Sum",
     "TemporalHighPassFilterRecursive",
     "TemporalLowPassFilterRecursive",
     "TimePadding",
     "VariableDelay",
+    "sum",
 ]
 
 
@@ -122,7 +130,7 @@ class _Convolution(NativeLayer):
         _native.convolution_set_weight(self._native, kernel, *how)
 
     def plan(self, shape: Any) -> str:
-        """How a movie of this shape would be computed, with the weight as it is now.
+        """How a movie of this shape would be computed, with a weight of the size it has now.
 
         Parameters
         ----------
@@ -165,6 +173,9 @@ class _Convolution(NativeLayer):
 class Conv3d(_Convolution):
     """Convolves in time and space, with a kernel that is a parameter: causal in time, centred in space.
 
+    ``y(o, t, p) = bias(o) + Σ w(o, i, s, q) x(i, t - s, p - q)``: the impulse response is the kernel given to
+    :meth:`set_weight`. Of a kernel of size k, ⌊k/2⌋ rows or columns lie before the pixel and k - ⌊k/2⌋ - 1 behind it.
+
     Parameters
     ----------
     in_channels, out_channels : int
@@ -181,8 +192,8 @@ class Conv3d(_Convolution):
         What stands for the frames before the first: ``"first_frame"``, ``"zeros"``, ``"ones"``, ``"mean"``,
         ``"full_copy"`` or ``"mirror"``.
     plan : str
-        How to compute: ``"auto"`` picks the fastest by the sizes (see :meth:`plan`); results agree to 1e-5 of the
-        largest number.
+        How to compute: ``"direct"``, ``"fft"``, or ``"auto"``, which picks the fastest by the sizes (see :meth:`plan`);
+        results agree to 1e-5 of the largest number.
     resolution : convis.Resolution, optional
         By default ``convis.default_resolution``.
 
@@ -219,6 +230,8 @@ class Conv3d(_Convolution):
 @native_layer
 class Conv2d(_Convolution):
     """Convolves every frame by itself, with a kernel that is a parameter.
+
+    ``y(o, p) = bias(o) + Σ w(o, i, q) x(i, p - q)``, bordered as in :class:`Conv3d`.
 
     Parameters
     ----------
@@ -267,6 +280,8 @@ class Conv2d(_Convolution):
 class Conv1d(_Convolution):
     """Convolves every pixel along time, with a kernel that is a parameter; causal.
 
+    ``y(o, t) = bias(o) + Σ w(o, i, s) x(i, t - s)`` at every pixel.
+
     Parameters
     ----------
     in_channels, out_channels : int
@@ -308,6 +323,100 @@ class Conv1d(_Convolution):
         resolution: Resolution | None = None,
     ) -> None:
         super().__init__(in_channels, out_channels, kernel_size, bias, True, time_pad, mode, plan, resolution)
+
+
+@native_layer
+class RF(_Convolution):
+    """The receptive field of one cell: a convolution in time, a weighted sum over the whole image.
+
+    Where the image is larger than the kernel, the kernel lies on its upper left corner; where it is smaller, it is
+    extended with zeros to the lower right. A kernel of one row and column that nobody has set becomes the image, all
+    pixels alike with sum 1, at the first frame.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Channels of the input and the output.
+    kernel_size : tuple of int
+        Frames, rows and columns of the kernel.
+    bias : bool
+        Whether every output channel has a bias.
+    time_pad : bool
+        Whether frames before the movie come from the history, so that the output is as long as the input.
+    mode : str
+        What stands for the frames before the first, see :class:`Conv3d`.
+    plan : str
+        How to compute, see :class:`Conv3d`.
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> rf = convis.filters.RF(1, 1, (1, 2, 2), bias=False)
+    >>> rf.set_weight([[1.0, 2.0], [3.0, 4.0]], flip=False)
+    >>> rf(np.array([[[1.0, 0.0], [0.0, 10.0]]])).numpy().ravel().tolist()
+    [41.0]
+    """
+
+    _axes = 3
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        out_channels: int = 1,
+        kernel_size: int | Sequence[int] = (1, 1, 1),
+        bias: bool = True,
+        time_pad: bool = True,
+        mode: str = "first_frame",
+        plan: str = "auto",
+        *,
+        resolution: Resolution | None = None,
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, bias, False, time_pad, mode, plan, resolution)
+
+
+@native_layer
+class SmoothConv(NativeLayer):
+    """A sum of spatial filters, each on a slower version of the movie.
+
+    ``y₀ = x``, ``yᵢ = E_τ(yᵢ₋₁)``, output ``Σ gᵢ * yᵢ`` over i = 1 … n: a filter in space and time with few parameters.
+
+    Parameters
+    ----------
+    n : int
+        How many spatial filters.
+    tau : float
+        Time constant of the low-passes, s; has no gradient unless it is switched on.
+    spatial_filter : tuple of int
+        Rows and columns of the spatial filters, whose weights begin at random.
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> smooth = convis.filters.SmoothConv(n=2, tau=0.01, spatial_filter=(1, 1))
+    >>> smooth.g_0.set_weight(0.5); smooth.g_1.set_weight(0.5)
+    >>> y = smooth.run(np.ones((200, 1, 1))).array(0)
+    >>> bool(abs(y[0, 0, -1, 0, 0] - 1) < 1e-6)
+    True
+    """
+
+    def __init__(
+        self,
+        n: int = 3,
+        tau: float = 0.1,
+        spatial_filter: Sequence[int] = (10, 10),
+        *,
+        resolution: Resolution | None = None,
+    ) -> None:
+        try:
+            height, width = spatial_filter
+        except (TypeError, ValueError):
+            raise ValueError(f"spatial_filter: expected (height, width), got {short(spatial_filter)}") from None
+        size = whole("spatial_filter", height), whole("spatial_filter", width)
+        self._build(resolution, n=whole("n", n), tau=tau, spatial_filter=size)
 
 
 # ---------------------------------------------------------------------- space
@@ -624,6 +733,33 @@ class Sum(NativeLayer):
 
     def __init__(self, dim: int = 1, *, resolution: Resolution | None = None) -> None:
         self._build(resolution, dim=whole("dim", dim, least=0))
+
+
+def sum(*movies: Any, dim: int = 0) -> Tensor:
+    """Sum movies: they are joined along an axis and summed along it, which keeps the length 1.
+
+    Parameters
+    ----------
+    *movies : array_like, Tensor or Output
+        The movies.
+    dim : {0, 1, 2, 3, 4}
+        The axis: batch, channel, time, height or width.
+
+    Returns
+    -------
+    Tensor
+        Gradients go through.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> convis.filters.sum(np.ones((3, 1, 1)), 2 * np.ones((3, 1, 1))).numpy().ravel().tolist()
+    [3.0, 3.0, 3.0]
+    """
+    if not movies:
+        raise ValueError("movies: expected at least one, got none")
+    tensors = [x if isinstance(x, Tensor) else Tensor(x) for x in (movie(x, False) for x in movies)]
+    return _native.combine(tensors, whole("dim", dim, least=0), True)
 
 
 @native_layer

@@ -415,7 +415,8 @@ def coherence(prediction: ArrayLike, response: ArrayLike, step_s: float, segment
     a, b = spectra(p), spectra(r)
     cross = np.abs((a.conj() * b).mean(0)) ** 2
     power = (np.abs(a) ** 2).mean(0) * (np.abs(b) ** 2).mean(0)
-    return np.fft.rfftfreq(segment, step_s), np.divide(cross, power, out=np.zeros_like(cross), where=power > 0)
+    coherence: Array = np.divide(cross, power, out=np.zeros_like(cross), where=power > 0)
+    return np.fft.rfftfreq(segment, step_s).astype(np.float64), coherence
 
 
 def information_rate(prediction: ArrayLike, response: ArrayLike, step_s: float, segment: int = 256) -> float:

@@ -5,6 +5,8 @@
 :class:`OPL`                          outer plexiform layer: receptors and horizontal cells
 :class:`HalfRecursiveOPLFilter`       its filter: centre minus surround
 :class:`RecursiveOPLFilter`           the same, recursive in space as well
+:class:`SeparableOPLFilter`           the same by finite kernels
+:class:`FullConvolutionOPLFilter`     the same by a single kernel
 :class:`Bipolar`                      bipolar cells with contrast gain control
 :class:`GanglionInput`                synaptic input of ganglion cells
 :class:`GanglionSpiking`              spikes of ganglion cells
@@ -17,8 +19,10 @@ control", J. Comput. Neurosci. 26:219-249.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from ._movies import whole
 from ._native_layer import NativeLayer, native_layer
 from ._parameter import Parameter
 from ._resolution import Resolution
@@ -27,12 +31,15 @@ from ._retina_configuration import RetinaConfiguration, parse_config
 __all__ = [
     "OPL",
     "Bipolar",
+    "FullConvolutionOPLFilter",
     "GanglionInput",
     "GanglionSpiking",
     "HalfRecursiveOPLFilter",
     "RecursiveOPLFilter",
     "Retina",
     "RetinaConfiguration",
+    "SeparableOPLFilter",
+    "SeperatableOPLFilter",
 ]
 
 
@@ -122,13 +129,93 @@ class RecursiveOPLFilter(NativeLayer):
 
 
 @native_layer
+class SeparableOPLFilter(NativeLayer):
+    """Centre minus surround by convolutions alone: Gaussians in space, finite kernels in time.
+
+    As :class:`HalfRecursiveOPLFilter`, with its recursive filters replaced by their responses to one frame, cut where 10⁻⁶
+    of them is left. ``SeperatableOPLFilter``, as the toolbox of 2018 spelled it, is the same.
+
+    Parameters
+    ----------
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> x = np.random.default_rng(0).random((60, 5, 5))
+    >>> finite = convis.retina.SeparableOPLFilter().run(x).array(0)
+    >>> recursive = convis.retina.HalfRecursiveOPLFilter().run(x).array(0)
+    >>> bool(abs(finite - recursive).max() < 1e-5)
+    True
+    """
+
+    center_G: NativeLayer
+    center_E: NativeLayer
+    center_undershoot: NativeLayer
+    surround_G: NativeLayer
+    surround_E: NativeLayer
+    relative_weight: Parameter
+    lambda_opl: Parameter
+
+    def __init__(self, *, resolution: Resolution | None = None) -> None:
+        self._build(resolution)
+
+
+SeperatableOPLFilter = SeparableOPLFilter
+
+
+@native_layer
+class FullConvolutionOPLFilter(NativeLayer):
+    """Centre minus surround by a single convolution in time and space.
+
+    Its kernel is the response of :class:`HalfRecursiveOPLFilter` to a single bright pixel and follows from the parameters
+    at every call.
+
+    Parameters
+    ----------
+    shp : (int, int, int), optional
+        Frames, rows and columns of the kernel; by default large enough for both Gaussians, and as long as it takes until
+        10⁻⁶ of every exponential is left.
+    resolution : convis.Resolution, optional
+        By default ``convis.default_resolution``.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> x = np.random.default_rng(0).random((20, 25, 25))
+    >>> stages = convis.retina.HalfRecursiveOPLFilter()
+    >>> single = convis.retina.FullConvolutionOPLFilter()
+    >>> for opl in (stages, single):
+    ...     opl.undershoot_tau_center = 0.01               # a short kernel
+    >>> difference = single.run(x).array(0) - stages.run(x).array(0)
+    >>> bool(abs(difference[..., 12, 12]).max() < 1e-4)    # away from the border
+    True
+    """
+
+    center_G: NativeLayer
+    center_E: NativeLayer
+    center_undershoot: NativeLayer
+    surround_G: NativeLayer
+    surround_E: NativeLayer
+    relative_weight: Parameter
+    lambda_opl: Parameter
+
+    def __init__(self, shp: Sequence[int] | None = None, *, resolution: Resolution | None = None) -> None:
+        sizes = None if shp is None else [whole("shp", n) for n in shp]
+        self._build(resolution, shp=sizes)
+
+
+@native_layer
 class OPL(NativeLayer):
     """Outer plexiform layer: receptors and horizontal cells turn luminance into a current, centre minus surround.
 
     Parameters
     ----------
-    opl_filter : {"HalfRecursiveOPLFilter", "RecursiveOPLFilter", "RecursiveOPLFilter gaussian"}
-        How it filters; all kinds have the same parameters.
+    opl_filter : str or class
+        How it filters: one of the filters of this module or its name; all have the same parameters.
+    blur : {"deriche", "gaussian"}, optional
+        The blur of a :class:`RecursiveOPLFilter`.
     resolution : convis.Resolution, optional
         By default ``convis.default_resolution``.
 
@@ -143,9 +230,17 @@ class OPL(NativeLayer):
     opl_filter: NativeLayer
 
     def __init__(
-        self, opl_filter: str = "HalfRecursiveOPLFilter", *, resolution: Resolution | None = None
+        self,
+        opl_filter: str | type[NativeLayer] = HalfRecursiveOPLFilter,
+        blur: str | None = None,
+        *,
+        resolution: Resolution | None = None,
     ) -> None:
-        self._build(resolution, opl_filter=opl_filter)
+        name = opl_filter.__name__ if isinstance(opl_filter, type) else opl_filter
+        name = "SeparableOPLFilter" if name == "SeperatableOPLFilter" else name
+        if blur is not None and name != "RecursiveOPLFilter":
+            raise ValueError(f"blur: expected None, as {name} has no blur to choose, got {blur!r}")
+        self._build(resolution, opl_filter=name, blur=blur or "deriche")
 
 
 @native_layer

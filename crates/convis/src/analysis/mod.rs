@@ -5,6 +5,8 @@
 //! | [`sta`], [`StaAccumulator`] | the average stimulus before a spike |
 //! | [`stc`] | directions in which spikes change the variance of the stimulus |
 //! | [`nonlinearity`] | firing rate as a function of the filtered stimulus |
+//! | [`Reconstruction`] | a movie of firing rates |
+//! | [`physiology`] | what classical experiments show in a retina |
 //! | [`LinearGradientExplorer`] | the linear filter that a model is at one point of its input |
 //!
 //! # Windows
@@ -14,12 +16,18 @@
 
 mod linear_gradient;
 mod nonlinearity;
+pub mod physiology;
+mod reconstruction;
 mod spike_triggered_average;
 mod spike_triggered_covariance;
 mod spikes;
 
 pub use linear_gradient::{InputGradient, LinearGradientExplorer, input_gradient};
 pub use nonlinearity::{Bin, generator_signal, nonlinearity};
+pub use reconstruction::{
+    CellOnScreen, Footprint, Normalisation, Reconstruction, ReconstructionOptions, SavedCell, SpikeKernel,
+    saved_cells,
+};
 pub use spike_triggered_average::{Sta, StaAccumulator, sta};
 pub use spike_triggered_covariance::{Stc, StcOptions, stc};
 pub use spikes::Spikes;

@@ -4,18 +4,22 @@ use std::sync::Arc;
 
 use super::{Entry, Gradient, Group};
 use crate::filters::{
-    Conv1d, Conv2d, Conv3d, ConvOptions, Delay, Diff, GaussianBlur, History, NLRectify, NLRectifyScale,
-    NLRectifySquare, NLSquare, RF, RecursiveBlur, RecursiveKind, SmoothConv, SpatialRecursiveFilter, Sum,
-    TemporalHighPassFilterRecursive, TemporalLowPassFilterRecursive, TimePadding, VariableDelay,
+    BlurKernel, Conv1d, Conv2d, Conv3d, ConvOptions, Delay, Diff, FrameBlur, GaussianBlur, History,
+    NLRectify, NLRectifyScale, NLRectifySquare, NLSquare, RF, RecursiveBlur, RecursiveKind, SmoothConv,
+    SpatialRecursiveFilter, Sum, TemporalHighPassFilterRecursive, TemporalLowPassFilterRecursive,
+    TimePadding, VariableDelay,
 };
+use crate::fit::Nonlinearity;
 use crate::models::{
-    Combination, Dict, L, LN, LNCascade, LNFDLNF, LNLN, LNLNLN, LNLNLNLN, LNSN, List, McIntosh,
+    Combination, Dict, L, LN, LNCascade, LNFDLNF, LNLN, LNLNLN, LNLNLNLN, LNP, LNSN, List, McIntosh,
     McIntoshOptions, Mode, Parallel, RFN, Readout, Sequential, Stage, StageOptions,
 };
+use crate::retina::description::SpikingChannel;
 use crate::retina::{
-    Bipolar, GanglionInput, GanglionSpiking, HalfRecursiveOplFilter, Opl, RecursiveOplFilter, Retina,
-    RetinaOptions,
+    Bipolar, FullConvolutionOplFilter, GanglionArray, GanglionInput, GanglionSpiking, HalfRecursiveOplFilter,
+    LuminanceGainOpl, Opl, OplFilter, RecursiveOplFilter, Retina, RetinaOptions, SeparableOplFilter,
 };
+use crate::retina::{LuminanceGainOptions, OplOptions};
 use crate::spiking::{
     FitzHughNagumo, Gates, HodgkinHuxley, InputUnit, IntegrativeMotionSensor, Izhikevich,
     LeakyIntegrateAndFireNeuron, MotionMode, Poisson, RefractoryLeakyIntegrateAndFireNeuron, Sign,
@@ -104,6 +108,16 @@ pub(super) const ALL: &[Entry] = &[
         build: |r| Ok(Arc::new(GaussianBlur::new(0.1, r)?)),
         source: include_str!("../filters/gaussian_blur.rs"),
         type_name: "GaussianBlur",
+    },
+    Entry {
+        name: "FrameBlur",
+        also: &[],
+        group: Group::Filters,
+        gradient: Gradient::All,
+        any_chunks: true,
+        build: |r| Ok(Arc::new(FrameBlur::new(0.1, BlurKernel::Heat, None, r)?)),
+        source: include_str!("../filters/frame_blur.rs"),
+        type_name: "FrameBlur",
     },
     Entry {
         name: "RecursiveBlur",
@@ -276,6 +290,56 @@ pub(super) const ALL: &[Entry] = &[
         type_name: "RecursiveOplFilter",
     },
     Entry {
+        name: "SeparableOPLFilter",
+        also: &["SeperatableOPLFilter"],
+        group: Group::Retina,
+        gradient: Gradient::All,
+        any_chunks: true,
+        build: |r| Ok(Arc::new(SeparableOplFilter::new(r)?)),
+        source: include_str!("../retina/separable_opl.rs"),
+        type_name: "SeparableOplFilter",
+    },
+    Entry {
+        name: "FullConvolutionOPLFilter",
+        also: &[],
+        group: Group::Retina,
+        gradient: Gradient::All,
+        any_chunks: true,
+        build: |r| Ok(Arc::new(FullConvolutionOplFilter::new(None, r)?)),
+        source: include_str!("../retina/full_convolution_opl.rs"),
+        type_name: "FullConvolutionOplFilter",
+    },
+    Entry {
+        name: "OPLFilter",
+        also: &[],
+        group: Group::Retina,
+        gradient: Gradient::All,
+        any_chunks: true,
+        build: |r| Ok(Arc::new(OplFilter::new(OplOptions { undershoot: true, ..OplOptions::default() }, r)?)),
+        source: include_str!("../retina/opl_filter.rs"),
+        type_name: "OplFilter",
+    },
+    Entry {
+        name: "LuminanceGainOPL",
+        also: &[],
+        group: Group::Retina,
+        gradient: Gradient::All,
+        any_chunks: true,
+        build: |r| Ok(Arc::new(LuminanceGainOpl::new(LuminanceGainOptions::default(), r)?)),
+        source: include_str!("../retina/luminance_gain_opl.rs"),
+        type_name: "LuminanceGainOpl",
+    },
+    Entry {
+        name: "GanglionArray",
+        also: &[],
+        group: Group::Retina,
+        gradient: Gradient::None,
+        any_chunks: true,
+        build: |r| Ok(Arc::new(GanglionArray::new(SpikingChannel::default(), r)?)),
+        source: include_str!("../retina/ganglion_array.rs"),
+        type_name: "GanglionArray",
+    },
+    Entry {
         name: "Bipolar",
         also: &[],
         group: Group::Retina,
@@ -440,6 +504,16 @@ pub(super) const ALL: &[Entry] = &[
         build: |r| Ok(Arc::new(LNLNLNLN::new([5, 5, 5], StageOptions::default(), r)?)),
         source: include_str!("../models/lnlnlnln.rs"),
         type_name: "LNLNLNLN",
+    },
+    Entry {
+        name: "LNP",
+        also: &[],
+        group: Group::Models,
+        gradient: Gradient::All,
+        any_chunks: true,
+        build: |r| Ok(Arc::new(LNP::new(1, 5, [1, 1], Nonlinearity::Exp, r)?)),
+        source: include_str!("../models/lnp.rs"),
+        type_name: "LNP",
     },
     Entry {
         name: "LNSN",

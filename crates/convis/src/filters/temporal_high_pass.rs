@@ -82,6 +82,11 @@ impl TemporalHighPassFilterRecursive {
         weight.set(k)?;
         Ok(Self { tau, k: weight, resolution })
     }
+
+    /// Its weight.
+    pub(crate) const fn weight(&self) -> &Parameter {
+        &self.k
+    }
 }
 
 impl Layer for TemporalHighPassFilterRecursive {

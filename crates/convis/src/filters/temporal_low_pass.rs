@@ -92,7 +92,13 @@ impl TemporalLowPassFilterRecursive {
         Ok(filter)
     }
 
-    fn order(&self) -> Result<usize> {
+    /// Its time constant.
+    pub(crate) const fn tau(&self) -> &Parameter {
+        &self.tau
+    }
+
+    /// Its order n.
+    pub(crate) fn order(&self) -> Result<usize> {
         let order = self.n.as_ref().map_or(0.0, Parameter::scalar);
         if order as usize >= STAGES.len() {
             return Err(crate::Error::argument("n", format!("at most {}", STAGES.len() - 1), order));

@@ -4,7 +4,6 @@ use convis_kernels::conv3d::{Border, Conv3d as Operation};
 
 use crate::layer::{Layer, Output, Part, Scope};
 use crate::parameter::{Parameter, Range, Shape, Spec};
-use crate::tensor::{Node, Numbers, Source};
 use crate::{DType, Error, Resolution, Result, Tensor};
 
 const WEIGHT: Spec = Spec {
@@ -103,33 +102,7 @@ impl Layer for Readout {
         let kernel = [1, signal.height, signal.width];
         let sums = Operation::new(signal, [channels, outputs], kernel, Border::Valid, false);
         let sums = scope.apply_from(&sums, &[], &[input, &weight, &bias], &[], &[])?;
-        match sums.dtype() {
-            DType::F64 => Ok(channels_last::<f64>(&sums)?.into()),
-            _ => Ok(channels_last::<f32>(&sums)?.into()),
-        }
+        // (batch, out, time, 1, 1) with the outputs last.
+        Ok(sums.permute(&[0, 3, 2, 4, 1])?.into())
     }
-}
-
-/// `[batch, channel, time, 1, 1]` as `[batch, 1, time, 1, channel]`, recorded.
-fn channels_last<T: Numbers>(movie: &Tensor) -> Result<Tensor> {
-    let from = movie.shape().to_vec();
-    let [batch, channels, frames] = [from[0], from[1], from[2]];
-    let turned = Tensor::from_vec(
-        transposed(movie.numbers::<T>().unwrap_or(&[]), channels, frames),
-        &[batch, 1, frames, 1, channels],
-    )?;
-    let Some(source) = movie.source().cloned() else { return Ok(turned) };
-    let node = Node::new(vec![Some(source)], 1, move |gradients| {
-        let Some(gradient) = &gradients[0] else { return Ok(vec![None]) };
-        let back = transposed(gradient.numbers::<T>().unwrap_or(&[]), frames, channels);
-        Ok(vec![Some(Tensor::from_vec(back, &from)?)])
-    });
-    Ok(turned.with_source(Some(Source::Node { node, output: 0 })))
-}
-
-/// Every batch entry's table of `rows` rows, transposed.
-fn transposed<T: Copy>(numbers: &[T], rows: usize, columns: usize) -> Vec<T> {
-    let table = (rows * columns).max(1);
-    let entry = |table: &[T], i: usize| table[i % rows * columns + i / rows];
-    numbers.chunks(table).flat_map(|table| (0..table.len()).map(move |i| entry(table, i))).collect()
 }

@@ -1,10 +1,12 @@
 //! Input of ganglion cells: from bipolar potential to synaptic current.
 
+use convis_kernels::frame_blur::{FrameBlur, Kernel};
 use convis_kernels::ganglion_current::GanglionCurrent;
+use convis_kernels::ganglion_transmission::GanglionTransmission;
 use convis_kernels::separable_blur::SeparableBlur;
 use convis_kernels::transient::Transient;
 
-use crate::filters::check_width;
+use crate::filters::{Eccentricity, Shape, check_width};
 use crate::layer::{Layer, Output, Part, Scope};
 use crate::parameter::{Parameter, Range, Spec};
 use crate::tensor::Scalar;
@@ -74,6 +76,17 @@ const SIGMA_SURROUND: Spec = Spec {
     differentiable: true,
 };
 
+/// How a [`GanglionInput`] computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct GanglionOptions {
+    /// The kernel of the pooling.
+    pub kernel: Kernel,
+    /// How the width of the pooling changes with eccentricity; `None`: not at all.
+    pub eccentricity: Option<Eccentricity>,
+    /// Whether the current saturates at 5·10⁵ Hz, as in Virtual Retina.
+    pub saturates: bool,
+}
+
 /// Synaptic input of ganglion cells: transient filter, static nonlinearity, pooling.
 ///
 /// # Equation
@@ -84,7 +97,8 @@ const SIGMA_SURROUND: Spec = Spec {
 /// I = G_σ * N(u)
 /// ```
 /// The operations, continuous and discrete: [`convis_kernels::transient`], [`convis_kernels::ganglion_current`],
-/// [`convis_kernels::separable_blur`].
+/// [`convis_kernels::separable_blur`]; with options, [`convis_kernels::ganglion_transmission`] and
+/// [`convis_kernels::frame_blur`].
 ///
 /// # Shapes
 /// Input V and output I `[batch, channel, time, height, width]`. State: the low-pass `y` of the transient, zero before
@@ -122,6 +136,8 @@ pub struct GanglionInput {
     v_0: Parameter,
     lambda_g: Parameter,
     sigma_surround: Parameter,
+    shape: Shape,
+    options: GanglionOptions,
     resolution: Resolution,
 }
 
@@ -131,6 +147,14 @@ impl GanglionInput {
     /// # Errors
     /// If the sign is not finite.
     pub fn new(sign: f64, resolution: Resolution) -> Result<Self> {
+        Self::with_options(sign, GanglionOptions::default(), resolution)
+    }
+
+    /// Input of cells of this sign, with these options.
+    ///
+    /// # Errors
+    /// If the sign is not finite.
+    pub fn with_options(sign: f64, options: GanglionOptions, resolution: Resolution) -> Result<Self> {
         let input = Self {
             sign: Parameter::new(Spec { default: sign, ..SIGN }),
             transient_tau: Parameter::new(TRANSIENT_TAU),
@@ -139,6 +163,8 @@ impl GanglionInput {
             v_0: Parameter::new(V_0),
             lambda_g: Parameter::new(LAMBDA_G),
             sigma_surround: Parameter::new(SIGMA_SURROUND),
+            shape: Shape::new(options.kernel, options.eccentricity),
+            options,
             resolution,
         };
         input.sign.set(sign)?;
@@ -177,17 +203,32 @@ impl Layer for GanglionInput {
 
     fn forward(&self, input: &Tensor, scope: &mut Scope<'_>) -> Result<Output> {
         let signal = input.signal()?;
-        let transient = Transient { signal, steps_per_second: self.resolution.steps_per_second() };
-        let parameters = [&self.transient_tau, &self.transient_weight].map(|p| scope.scalar(p));
-        let u = scope.apply(&transient, &parameters, &[input], &["y"])?;
-        let parameters = [&self.sign, &self.i_0, &self.v_0, &self.lambda_g].map(|p| scope.scalar(p));
-        let current = scope.apply(&GanglionCurrent { signal }, &parameters, &[&u], &[])?;
+        let steps_per_second = self.resolution.steps_per_second();
+        let transient = [&self.transient_tau, &self.transient_weight].map(|p| scope.scalar(p));
+        let transmission = [&self.sign, &self.i_0, &self.v_0, &self.lambda_g].map(|p| scope.scalar(p));
+        let with_options = self.options != GanglionOptions::default();
+        let current = if with_options {
+            let synapse =
+                GanglionTransmission { signal, steps_per_second, saturates: self.options.saturates };
+            let parameters: Vec<Scalar> = transient.into_iter().chain(transmission).collect();
+            scope.apply(&synapse, &parameters, &[input], &["y"])?
+        } else {
+            let filter = Transient { signal, steps_per_second };
+            let u = scope.apply(&filter, &transient, &[input], &["y"])?;
+            scope.apply(&GanglionCurrent { signal }, &transmission, &[&u], &[])?
+        };
         if self.sigma_surround.scalar() == 0.0 {
             return Ok(current.into());
         }
         check_width(&self.sigma_surround, self.resolution)?;
-        let pooling = SeparableBlur::new(signal, self.resolution.pixel_per_degree());
         let parameters = [scope.scalar(&self.sigma_surround), Scalar::constant(1.0)];
-        Ok(scope.apply(&pooling, &parameters, &[&current], &[])?.into())
+        let pooled = if with_options {
+            let pooling = FrameBlur { signal, blur: self.shape.of(&signal, self.resolution), offset: 0.0 };
+            scope.apply(&pooling, &parameters, &[&current], &[])?
+        } else {
+            let pooling = SeparableBlur::new(signal, self.resolution.pixel_per_degree());
+            scope.apply(&pooling, &parameters, &[&current], &[])?
+        };
+        Ok(pooled.into())
     }
 }

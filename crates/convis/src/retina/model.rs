@@ -1,7 +1,10 @@
 //! The whole retina.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
+use convis_kernels::delay_line::DelayLine;
 use convis_kernels::integrate_and_fire::Integration;
 
 use super::{Bipolar, GanglionInput, GanglionSpiking, Opl};
@@ -74,15 +77,39 @@ impl Default for RetinaOptions {
 /// ```
 pub struct Retina {
     options: RetinaOptions,
-    stages: Vec<(&'static str, Arc<dyn Layer>)>,
+    pub(super) stages: Vec<(String, Arc<dyn Layer>)>,
+    pub(super) populations: Vec<Population>,
+    /// Whether bipolar cells see the outer plexiform layer of the step before.
+    pub(super) delayed_opl: bool,
     resolution: Resolution,
 }
 
-/// Ganglion-cell populations: name of the output, names of the stages, sign.
-const POPULATIONS: [(&str, &str, &str, f64); 2] = [
-    ("ganglion_spikes_ON", "gang_0_input", "gang_0_spikes", 1.0),
-    ("ganglion_spikes_OFF", "gang_1_input", "gang_1_spikes", -1.0),
-];
+/// A population of ganglion cells.
+pub(super) struct Population {
+    /// The name of its output.
+    pub output: String,
+    /// The stage that makes its current.
+    pub current: String,
+    /// The stage that makes its spikes.
+    pub spikes: String,
+    /// Steps by which it sees the bipolar cells later.
+    pub delay: usize,
+}
+
+impl Population {
+    /// Population number `i`.
+    pub fn new(i: usize, output: &str, delay: usize) -> Self {
+        Self {
+            output: output.into(),
+            current: format!("gang_{i}_input"),
+            spikes: format!("gang_{i}_spikes"),
+            delay,
+        }
+    }
+}
+
+/// Names of the outputs, and signs.
+const POPULATIONS: [(&str, f64); 2] = [("ganglion_spikes_ON", 1.0), ("ganglion_spikes_OFF", -1.0)];
 
 impl Retina {
     /// A retina with the default configuration.
@@ -90,27 +117,38 @@ impl Retina {
     /// # Errors
     /// None at present: the defaults are valid.
     pub fn new(options: RetinaOptions, resolution: Resolution) -> Result<Self> {
-        let mut stages: Vec<(&'static str, Arc<dyn Layer>)> = vec![];
+        let mut retina = Self::empty(options, resolution);
         if options.opl {
             let opl = Opl::new(resolution)?;
             parameter(&opl, "opl_filter.lambda_opl")?.set(10.0)?;
-            stages.push(("opl", Arc::new(opl)));
+            retina.add("opl", opl);
         }
         if options.bipolar {
-            stages.push(("bipolar", Arc::new(Bipolar::new(resolution))));
+            retina.add("bipolar", Bipolar::new(resolution));
         }
-        for (_, input, spikes, sign) in POPULATIONS {
+        for (i, (output, sign)) in POPULATIONS.into_iter().enumerate() {
+            let population = Population::new(i, output, 0);
             if options.gang {
-                stages.push((input, Arc::new(GanglionInput::new(sign, resolution)?)));
+                retina.add(&population.current, GanglionInput::new(sign, resolution)?);
             }
             if options.spikes {
                 let cells = GanglionSpiking::new(options.integration, resolution)?
                     .with_surrogate(options.surrogate)?;
                 parameter(&cells, "refr_sigma")?.set(0.0)?;
-                stages.push((spikes, Arc::new(cells)));
+                retina.add(&population.spikes, cells);
             }
+            retina.populations.push(population);
         }
-        Ok(Self { options, stages, resolution })
+        Ok(retina)
+    }
+
+    /// A retina without stages.
+    pub(super) const fn empty(options: RetinaOptions, resolution: Resolution) -> Self {
+        Self { options, stages: vec![], populations: vec![], delayed_opl: false, resolution }
+    }
+
+    pub(super) fn add(&mut self, name: &str, stage: impl Layer + 'static) {
+        self.stages.push((name.into(), Arc::new(stage)));
     }
 
     /// Which stages it has.
@@ -129,6 +167,15 @@ impl Retina {
             None => Ok(input),
         }
     }
+}
+
+/// A movie some steps later, zero before.
+fn later(movie: &Tensor, steps: usize, name: &str, scope: &mut Scope<'_>) -> Result<Tensor> {
+    if steps == 0 {
+        return Ok(movie.clone());
+    }
+    let line = DelayLine { signal: movie.signal()?, delay: steps, length: 0 };
+    scope.apply(&line, &[], &[movie], &[name])
 }
 
 impl Layer for Retina {
@@ -150,12 +197,32 @@ impl Layer for Retina {
     }
 
     fn forward(&self, input: &Tensor, scope: &mut Scope<'_>) -> Result<Output> {
-        let opl = self.through("opl", input.clone(), scope)?;
-        let bipolar = self.through("bipolar", opl, scope)?;
+        let mut movie = input.clone();
+        for stage in ["eye", "crop"] {
+            movie = self.through(stage, movie, scope)?;
+        }
+        movie = self.through("opl", movie, scope)?;
+        if self.stage("bipolar").is_some() {
+            movie = later(&movie, usize::from(self.delayed_opl), "opl_before", scope)?;
+            movie = self.through("bipolar", movie, scope)?;
+        }
+        if self.populations.is_empty() {
+            return Ok(movie.into());
+        }
+        // Populations that see the bipolar cells equally late share them.
+        let mut seen = BTreeMap::new();
         let mut outputs = vec![];
-        for (name, current, spikes, _) in POPULATIONS {
-            let current = self.through(current, bipolar.clone(), scope)?;
-            outputs.push((name.to_string(), self.through(spikes, current, scope)?));
+        for population in &self.populations {
+            let delay = population.delay;
+            let bipolar = match seen.entry(delay) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => {
+                    entry.insert(later(&movie, delay, &format!("bipolar_before_{delay}"), scope)?)
+                }
+            };
+            let current = self.through(&population.current, bipolar.clone(), scope)?;
+            let output = self.through(&population.spikes, current, scope)?;
+            outputs.push((population.output.clone(), output));
         }
         Ok(Output::named(outputs))
     }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use convis_kernels::weighted_difference::WeightedDifference;
 
-use super::RecursiveOplFilter;
+use super::{
+    FullConvolutionOplFilter, LuminanceGainOpl, LuminanceGainOptions, OplFilter, OplOptions,
+    RecursiveOplFilter, SeparableOplFilter,
+};
 use crate::filters::{
     Blur, GaussianBlur, RecursiveKind, TemporalHighPassFilterRecursive, TemporalLowPassFilterRecursive,
 };
@@ -122,13 +125,13 @@ pub(super) const SHORT_NAMES: &[(&str, &str)] = &[
 
 /// The stages of an OPL filter that is recursive in time, whatever its blur.
 pub(super) struct CenterSurround<B> {
-    center_blur: Arc<B>,
-    center_low_pass: Arc<TemporalLowPassFilterRecursive>,
-    center_undershoot: Arc<TemporalHighPassFilterRecursive>,
-    surround_blur: Arc<B>,
-    surround_low_pass: Arc<TemporalLowPassFilterRecursive>,
-    relative_weight: Parameter,
-    lambda_opl: Parameter,
+    pub center_blur: Arc<B>,
+    pub center_low_pass: Arc<TemporalLowPassFilterRecursive>,
+    pub center_undershoot: Arc<TemporalHighPassFilterRecursive>,
+    pub surround_blur: Arc<B>,
+    pub surround_low_pass: Arc<TemporalLowPassFilterRecursive>,
+    pub relative_weight: Parameter,
+    pub lambda_opl: Parameter,
     pub resolution: Resolution,
 }
 
@@ -202,7 +205,7 @@ impl<B: Blur + 'static> CenterSurround<B> {
 }
 
 /// Which filter an [`Opl`] has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum OplKind {
     /// [`HalfRecursiveOplFilter`].
@@ -210,6 +213,14 @@ pub enum OplKind {
     HalfRecursive,
     /// [`RecursiveOplFilter`] with this blur.
     Recursive(RecursiveKind),
+    /// [`SeparableOplFilter`].
+    Separable,
+    /// [`FullConvolutionOplFilter`] with a kernel of this shape (time, height, width), or as large as it needs.
+    FullConvolution(Option<[usize; 3]>),
+    /// [`OplFilter`] with these options.
+    Options(OplOptions),
+    /// [`LuminanceGainOpl`] with these options; its parameters are its own.
+    LuminanceGain(LuminanceGainOptions),
 }
 
 /// The outer plexiform layer of a retina: a place for one of the OPL filters.
@@ -246,7 +257,7 @@ impl Opl {
         Self::with_filter(OplKind::default(), resolution)
     }
 
-    /// A filter of this kind. All kinds have the same parameters.
+    /// A filter of this kind. All kinds but the last have the same parameters.
     ///
     /// ```
     /// use convis::filters::RecursiveKind;
@@ -257,11 +268,15 @@ impl Opl {
     /// ```
     ///
     /// # Errors
-    /// None at present: the defaults are valid.
+    /// If the shape of a kernel has a size of zero, or the options of the filter make no sense.
     pub fn with_filter(kind: OplKind, resolution: Resolution) -> Result<Self> {
         let filter: Arc<dyn Layer> = match kind {
             OplKind::HalfRecursive => Arc::new(HalfRecursiveOplFilter::new(resolution)?),
             OplKind::Recursive(blur) => Arc::new(RecursiveOplFilter::new(blur, resolution)?),
+            OplKind::Separable => Arc::new(SeparableOplFilter::new(resolution)?),
+            OplKind::FullConvolution(shape) => Arc::new(FullConvolutionOplFilter::new(shape, resolution)?),
+            OplKind::LuminanceGain(options) => Arc::new(LuminanceGainOpl::new(options, resolution)?),
+            OplKind::Options(options) => Arc::new(OplFilter::new(options, resolution)?),
         };
         Ok(Self { filter })
     }

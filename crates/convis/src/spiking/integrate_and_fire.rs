@@ -1,8 +1,10 @@
 //! What all layers of integrate-and-fire neurons share: parameters, start, bytes or surrogate gradients.
 
 use convis_kernels::integrate_and_fire::surrogate::{Surrogate, SurrogateSpikes};
-use convis_kernels::integrate_and_fire::{Integration, Membrane, Neuron, Noise, integrate_and_fire};
-use convis_kernels::random::{Key, Use, uniform};
+use convis_kernels::integrate_and_fire::{
+    Integration, Membrane, Neuron, Noise, Population, integrate_and_fire,
+};
+use convis_kernels::random::{Key, Use, fill_uniform};
 use convis_kernels::{Real, Signal};
 
 use super::{first_step, keep_step};
@@ -151,6 +153,11 @@ impl Chunk<'_> {
         if scope.kept("V").is_none() {
             scope.keep("V", Tensor::from_vec(start::<T>(self.noise.key, self.signal), &plane)?);
         }
+        if self.cells.surrogate == Surrogate::None && !scope.wants_spikes() {
+            let Self { cells, neuron, noise, .. } = *self;
+            let population = Population::<T>::new(cells.integration, neuron, noise);
+            return scope.spikes(population, input, ["V", "refractory"]);
+        }
         if self.cells.surrogate == Surrogate::None {
             let [v, refractory] = ["V", "refractory"].map(|name| scope.state(name, input, 1, T::DTYPE));
             let (spikes, v, refractory) = self.bytes::<T>(input, &v?, &refractory?, scope);
@@ -207,7 +214,11 @@ impl Chunk<'_> {
 
 /// Membrane potentials before the first step, uniform in [0.5, 0.7).
 fn start<T: Real>(key: Key, signal: Signal) -> Vec<T> {
-    (0..signal.state_len())
-        .map(|i| T::of(0.5 + 0.2 * uniform(key, i / signal.pixels(), i % signal.pixels(), Use::Start, 0)))
-        .collect()
+    let mut numbers = vec![0.0; signal.pixels()];
+    let mut start = Vec::with_capacity(signal.state_len());
+    for plane in 0..signal.planes {
+        fill_uniform(key, plane, Use::Start, 0, &mut numbers);
+        start.extend(numbers.iter().map(|x| T::of(0.5 + 0.2 * x)));
+    }
+    start
 }

@@ -55,12 +55,12 @@ pub enum InputUnit {
 }
 
 /// Number of the chunk's first step.
-fn first_step(scope: &Scope<'_>) -> u64 {
+pub(crate) fn first_step(scope: &Scope<'_>) -> u64 {
     scope.kept("step").and_then(|step| step.to_f64().first().copied()).unwrap_or(0.0) as u64
 }
 
 /// Remembers the number of the step after the chunk.
-fn keep_step(scope: &mut Scope<'_>, step: u64) -> Result<()> {
+pub(crate) fn keep_step(scope: &mut Scope<'_>, step: u64) -> Result<()> {
     scope.keep("step", Tensor::from_vec(vec![step as f64], &[1])?);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Gratings that drift or reverse their contrast.
+//! Gratings that drift, reverse their contrast or swing to and fro.
 
 use std::f64::consts::TAU;
 
@@ -148,7 +148,7 @@ impl Stimulus for DriftingGrating {
 ///
 /// # Equation
 /// ```text
-/// L(t, p) = mean·(1 + c·w(cos(2π s·(p·e) + φ))·w(cos(2π f t)))
+/// L(t, p) = mean·(1 + c·w(cos(2π s·(p·e) + φ))·w(cos(2π f t + ψ)))
 /// ```
 /// with e the unit vector of `orientation_deg`, across the bars, and w the waveform. At the null phase a cell that sums
 /// linearly does not respond; one that sums nonlinear subunits responds at 2f.
@@ -160,6 +160,7 @@ impl Stimulus for DriftingGrating {
 /// | `temporal_frequency_hz` f | Hz | 4 |
 /// | `orientation_deg` across the bars | deg | 0 |
 /// | `phase_deg` φ at the middle of the screen | deg | 0 |
+/// | `temporal_phase_deg` ψ | deg | 0 |
 /// | `contrast` c (Michelson) | – | 1 |
 /// | `mean` | – | 0.5 |
 /// | `waveform` w in space and time | – | sine |
@@ -187,6 +188,8 @@ pub struct ContrastReversingGrating {
     pub orientation_deg: f64,
     /// Phase at the middle of the screen, deg.
     pub phase_deg: f64,
+    /// Phase of the reversal at time 0, deg.
+    pub temporal_phase_deg: f64,
     /// Michelson contrast.
     pub contrast: f64,
     /// Mean luminance.
@@ -203,6 +206,7 @@ impl Default for ContrastReversingGrating {
             temporal_frequency_hz: 4.0,
             orientation_deg: 0.0,
             phase_deg: 0.0,
+            temporal_phase_deg: 0.0,
             contrast: 1.0,
             mean: 0.5,
             waveform: Waveform::Sine,
@@ -217,6 +221,7 @@ impl Stimulus for ContrastReversingGrating {
         not_negative("temporal_frequency_hz", self.temporal_frequency_hz)?;
         finite("orientation_deg", self.orientation_deg)?;
         finite("phase_deg", self.phase_deg)?;
+        finite("temporal_phase_deg", self.temporal_phase_deg)?;
         fraction("contrast", self.contrast)?;
         positive("mean", self.mean)
     }
@@ -232,8 +237,115 @@ impl Stimulus for ContrastReversingGrating {
     fn render(&self, frame: u64, out: &mut [f32]) {
         let cycles = (self.temporal_frequency_hz * self.screen.time_s(frame)).fract();
         let waveform = self.waveform;
-        let amplitude = self.mean * self.contrast * waveform.of((TAU * cycles).cos());
+        let reversal = (TAU * cycles + self.temporal_phase_deg.to_radians()).cos();
+        let amplitude = self.mean * self.contrast * waveform.of(reversal);
         let phase = self.phase_deg.to_radians();
+        paint_phase(&self.screen, self.spatial_frequency_cpd, self.orientation_deg, phase, out, |cos| {
+            self.mean + amplitude * waveform.of(cos)
+        });
+    }
+}
+
+/// A grating that swings to and fro.
+///
+/// # Equation
+/// ```text
+/// L(t, p) = mean·(1 + c·w(cos(2π s·(p·e) + φ + α·sin(2π f t + ψ))))
+/// ```
+/// with e the unit vector of `orientation_deg`, across the bars, and w the waveform.
+///
+/// # Parameters
+/// | name | unit | default |
+/// |---|---|---|
+/// | `spatial_frequency_cpd` s | cycles/deg | 0.5 |
+/// | `temporal_frequency_hz` f | Hz | 4 |
+/// | `orientation_deg` across the bars | deg | 0 |
+/// | `phase_deg` φ at the middle of the screen | deg | 0 |
+/// | `temporal_phase_deg` ψ | deg | 0 |
+/// | `swing_deg` α, of the phase: 90 is a quarter of a period to each side | deg | 90 |
+/// | `contrast` c (Michelson) | – | 1 |
+/// | `mean` | – | 0.5 |
+/// | `waveform` w | – | sine |
+///
+/// # Source
+/// The program `Grating` of Virtual Retina (Wohrer & Kornprobst 2009) has one; the swing is ours.
+///
+/// # Example
+/// ```
+/// use convis::stimuli::{OscillatingGrating, movie};
+/// let grating = OscillatingGrating { temporal_frequency_hz: 5.0, ..OscillatingGrating::default() };
+/// // After half a period it is back where it began.
+/// let (first, half_later) = (movie(&grating, 0, 1)?.to_f64(), movie(&grating, 100, 1)?.to_f64());
+/// assert!(first.iter().zip(&half_later).all(|(a, b)| (a - b).abs() < 1e-6));
+/// # Ok::<(), convis::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OscillatingGrating {
+    /// Size and resolution.
+    pub screen: Screen,
+    /// Spatial frequency, cycles/deg.
+    pub spatial_frequency_cpd: f64,
+    /// Temporal frequency, Hz.
+    pub temporal_frequency_hz: f64,
+    /// Direction across the bars, deg.
+    pub orientation_deg: f64,
+    /// Phase at the middle of the screen, deg.
+    pub phase_deg: f64,
+    /// Phase of the swing at time 0, deg.
+    pub temporal_phase_deg: f64,
+    /// How far the phase swings to each side, deg.
+    pub swing_deg: f64,
+    /// Michelson contrast.
+    pub contrast: f64,
+    /// Mean luminance.
+    pub mean: f64,
+    /// Profile.
+    pub waveform: Waveform,
+}
+
+impl Default for OscillatingGrating {
+    fn default() -> Self {
+        Self {
+            screen: Screen::default(),
+            spatial_frequency_cpd: 0.5,
+            temporal_frequency_hz: 4.0,
+            orientation_deg: 0.0,
+            phase_deg: 0.0,
+            temporal_phase_deg: 0.0,
+            swing_deg: 90.0,
+            contrast: 1.0,
+            mean: 0.5,
+            waveform: Waveform::Sine,
+        }
+    }
+}
+
+impl Stimulus for OscillatingGrating {
+    fn check(&self) -> Result<()> {
+        self.screen.check()?;
+        not_negative("spatial_frequency_cpd", self.spatial_frequency_cpd)?;
+        not_negative("temporal_frequency_hz", self.temporal_frequency_hz)?;
+        finite("orientation_deg", self.orientation_deg)?;
+        finite("phase_deg", self.phase_deg)?;
+        finite("temporal_phase_deg", self.temporal_phase_deg)?;
+        finite("swing_deg", self.swing_deg)?;
+        fraction("contrast", self.contrast)?;
+        positive("mean", self.mean)
+    }
+
+    fn size(&self) -> (usize, usize) {
+        (self.screen.height, self.screen.width)
+    }
+
+    fn frames(&self) -> Option<u64> {
+        None
+    }
+
+    fn render(&self, frame: u64, out: &mut [f32]) {
+        let cycles = (self.temporal_frequency_hz * self.screen.time_s(frame)).fract();
+        let swing = (TAU * cycles + self.temporal_phase_deg.to_radians()).sin();
+        let phase = self.phase_deg.to_radians() + self.swing_deg.to_radians() * swing;
+        let (amplitude, waveform) = (self.mean * self.contrast, self.waveform);
         paint_phase(&self.screen, self.spatial_frequency_cpd, self.orientation_deg, phase, out, |cos| {
             self.mean + amplitude * waveform.of(cos)
         });

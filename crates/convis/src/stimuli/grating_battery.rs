@@ -223,6 +223,7 @@ impl Stimulus for GratingBattery {
                 temporal_frequency_hz,
                 orientation_deg: direction_deg,
                 phase_deg,
+                temporal_phase_deg: 0.0,
                 contrast,
                 mean,
                 waveform,

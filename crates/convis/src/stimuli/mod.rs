@@ -13,7 +13,7 @@
 //! | [`SumOfSinusoids`] | eight frequencies at once (Shapley & Victor 1978) |
 //! | [`Checkers`] | binary or Gaussian white noise |
 //! | [`MSequence`] | binary noise that is exactly balanced over its period |
-//! | [`DriftingGrating`], [`ContrastReversingGrating`], [`GratingBattery`] | gratings, alone or in sets |
+//! | [`DriftingGrating`], [`ContrastReversingGrating`], [`OscillatingGrating`], [`GratingBattery`] | gratings, alone or in sets |
 //! | [`JitteredImage`] | a picture seen by a fixating eye ([`EyeMovements`]) |
 //! | [`LoomingDisc`] | an object that approaches |
 //! | [`DifferentialMotion`] | an object that moves with or against its background (Ölveczky et al. 2003) |
@@ -48,7 +48,7 @@ pub use differential_motion::{DifferentialMotion, Motion};
 pub use euler_chirp::EulerChirp;
 pub use fixational_eye_movements::{EyeMovements, Gaze, view};
 pub use full_field_flash::FullFieldFlash;
-pub use grating::{ContrastReversingGrating, DriftingGrating, Waveform};
+pub use grating::{ContrastReversingGrating, DriftingGrating, OscillatingGrating, Waveform};
 pub use grating_battery::{Condition, GratingBattery, Modulation};
 pub use jittered_image::JitteredImage;
 pub use looming_disc::LoomingDisc;

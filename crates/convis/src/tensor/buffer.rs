@@ -148,6 +148,16 @@ impl<T: Element> Buffer<T> {
         (Self::own(numbers, true), result)
     }
 
+    /// Memory for a buffer, used before where possible; the numbers in it have no meaning.
+    pub fn unwritten(len: usize) -> Vec<T> {
+        T::spare().take(len)
+    }
+
+    /// A buffer of memory from [`Buffer::unwritten`]: it is used again when nobody needs it any more.
+    pub fn written(numbers: Vec<T>) -> Self {
+        Self::own(numbers, true)
+    }
+
     fn own(numbers: Vec<T>, spare: bool) -> Self {
         let range = 0..numbers.len();
         Self { memory: Memory::Own(Arc::new(Reused { numbers, spare })), range }

@@ -101,7 +101,7 @@ impl Tensor {
             Data::F64(x) => Data::F64(at(x, places)),
             Data::U8(x) => Data::U8(at(x, places)),
         };
-        let result = Self { data, shape: shape.to_vec(), source: None };
+        let result = Self { contents: data.into(), shape: shape.to_vec(), source: None };
         Ok(recorded(result, &[self], || {
             let (places, all) = (places.to_vec(), self.shape().to_vec());
             move |gradient, _| {

@@ -10,6 +10,7 @@ pub mod buffer;
 mod cat;
 #[cfg(test)]
 mod check_gradient;
+mod deferred;
 mod functions;
 mod indexing;
 mod matmul;
@@ -21,13 +22,15 @@ mod tape;
 
 use std::fmt;
 
-use convis_kernels::{Real, Signal};
+use convis_kernels::{Real, Signal, parallel, simd};
 
 use crate::{Error, Result};
 use buffer::{Buffer, Element};
+use deferred::Contents;
 
 pub use arithmetic::Comparison;
 pub use cat::{cat, stack};
+pub(crate) use deferred::{Deferred, defer};
 pub use indexing::Range;
 pub(crate) use record::apply;
 pub use sum::sum;
@@ -64,6 +67,17 @@ pub enum Data {
     F64(Buffer<f64>),
     /// Bytes.
     U8(Buffer<u8>),
+}
+
+impl Data {
+    /// The numbers' type.
+    pub const fn dtype(&self) -> DType {
+        match self {
+            Self::F32(_) => DType::F32,
+            Self::F64(_) => DType::F64,
+            Self::U8(_) => DType::U8,
+        }
+    }
 }
 
 /// Numbers that tensors are made of, picked out of [`Data`] by type.
@@ -130,7 +144,7 @@ fn slice<T: Numbers>(tensor: &Tensor) -> &[T] {
 /// ```
 #[derive(Clone)]
 pub struct Tensor {
-    data: Data,
+    contents: Contents,
     shape: Vec<usize>,
     source: Option<Source>,
 }
@@ -153,13 +167,13 @@ impl Tensor {
             let expected = format!("as many numbers as shape {shape:?} holds");
             return Err(Error::argument("tensor", expected, buffer.len()));
         }
-        Ok(Self { data: T::wrap(buffer), shape: shape.to_vec(), source: None })
+        Ok(Self { contents: T::wrap(buffer).into(), shape: shape.to_vec(), source: None })
     }
 
     /// A buffer of as many numbers as the shape holds.
     fn of<T: Numbers>(buffer: Buffer<T>, shape: &[usize]) -> Self {
         debug_assert_eq!(count(shape), Some(buffer.len()));
-        Self { data: T::wrap(buffer), shape: shape.to_vec(), source: None }
+        Self { contents: T::wrap(buffer).into(), shape: shape.to_vec(), source: None }
     }
 
     /// Zeros.
@@ -170,16 +184,12 @@ impl Tensor {
             DType::F64 => Data::F64(buffer::zeros(len)),
             DType::U8 => Data::U8(vec![0; len].into()),
         };
-        Self { data, shape: shape.to_vec(), source: None }
+        Self { contents: data.into(), shape: shape.to_vec(), source: None }
     }
 
     /// The numbers' type.
-    pub const fn dtype(&self) -> DType {
-        match self.data {
-            Data::F32(_) => DType::F32,
-            Data::F64(_) => DType::F64,
-            Data::U8(_) => DType::U8,
-        }
+    pub fn dtype(&self) -> DType {
+        self.contents.dtype()
     }
 
     /// The sizes of its axes.
@@ -188,8 +198,8 @@ impl Tensor {
     }
 
     /// The numbers.
-    pub const fn data(&self) -> &Data {
-        &self.data
+    pub fn data(&self) -> &Data {
+        self.contents.data()
     }
 
     /// Number of numbers.
@@ -204,12 +214,12 @@ impl Tensor {
 
     /// The numbers, if they are of this type.
     pub fn numbers<T: Numbers>(&self) -> Option<&[T]> {
-        T::unwrap(&self.data).map(|buffer| &buffer[..])
+        T::unwrap(self.data()).map(|buffer| &buffer[..])
     }
 
     /// A copy of the numbers in double precision.
     pub fn to_f64(&self) -> Vec<f64> {
-        match &self.data {
+        match self.data() {
             Data::F32(x) => x.iter().map(|&x| f64::from(x)).collect(),
             Data::F64(x) => x.to_vec(),
             Data::U8(x) => x.iter().map(|&x| f64::from(x)).collect(),
@@ -218,7 +228,7 @@ impl Tensor {
 
     /// A copy of the numbers in single precision.
     pub fn to_f32(&self) -> Vec<f32> {
-        match &self.data {
+        match self.data() {
             Data::F32(x) => x.to_vec(),
             Data::F64(x) => x.iter().map(|&x| x as f32).collect(),
             Data::U8(x) => x.iter().map(|&x| f32::from(x)).collect(),
@@ -234,12 +244,12 @@ impl Tensor {
     /// The same numbers in memory of their own: copied if they were borrowed.
     #[must_use]
     pub fn owned(&self) -> Self {
-        let data = match &self.data {
+        let data = match self.data() {
             Data::F32(x) => Data::F32(x.owned()),
             Data::F64(x) => Data::F64(x.owned()),
             Data::U8(x) => Data::U8(x.owned()),
         };
-        Self { data, ..self.clone() }
+        Self { contents: data.into(), ..self.clone() }
     }
 
     /// The numbers for a record: what is kept must not change under us, borrowed memory is copied.
@@ -270,9 +280,15 @@ impl Tensor {
     /// Whether every number is finite.
     pub fn is_finite(&self) -> bool {
         fn all<T: Element>(numbers: &[T]) -> bool {
-            numbers.chunks(4096).all(|part| part.iter().fold(true, |all, &x| all & x.is_finite()))
+            let finite = |part: &[T]| {
+                simd::vectorized(
+                    #[inline(always)]
+                    || part.iter().fold(true, |all, &x| all & x.is_finite()),
+                )
+            };
+            parallel::map(numbers.chunks(1 << 16).collect(), numbers.len(), finite).into_iter().all(|all| all)
         }
-        match &self.data {
+        match self.data() {
             Data::F32(x) => all(x),
             Data::F64(x) => all(x),
             Data::U8(_) => true,
@@ -316,14 +332,14 @@ impl Tensor {
             })
             .0
         }
-        let data = match &self.data {
+        let data = match self.data() {
             Data::F32(x) => Data::F32(cut(x, signal, start, frames)),
             Data::F64(x) => Data::F64(cut(x, signal, start, frames)),
             Data::U8(x) => Data::U8(cut(x, signal, start, frames)),
         };
         let mut shape = self.shape.clone();
         shape[2] = frames;
-        Ok(Self { data, shape, source: None })
+        Ok(Self { contents: data.into(), shape, source: None })
     }
 
     /// Movies joined along time, without their history.
@@ -374,7 +390,7 @@ impl Tensor {
         };
         let mut shape = first.shape.clone();
         shape[2] = frames;
-        Ok(Self { data, shape, source: None })
+        Ok(Self { contents: data.into(), shape, source: None })
     }
 
     /// The sum of two tensors of one shape, in the type of the first, without history.
@@ -400,7 +416,7 @@ impl Tensor {
         let dtype = if self.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
         let (a, b) = (self.cast(dtype), other.cast(dtype));
         let data = if dtype == DType::F64 { add::<f64>(&a, &b) } else { add::<f32>(&a, &b) };
-        Ok(Self { data, shape: self.shape.clone(), source: None })
+        Ok(Self { contents: data.into(), shape: self.shape.clone(), source: None })
     }
 }
 
@@ -413,7 +429,7 @@ impl PartialEq for Tensor {
     /// Same shape, same type, same bits (history does not matter).
     fn eq(&self, other: &Self) -> bool {
         self.shape == other.shape
-            && match (&self.data, &other.data) {
+            && match (self.data(), other.data()) {
                 (Data::F32(a), Data::F32(b)) => {
                     a.iter().map(|x| x.to_bits()).eq(b.iter().map(|x| x.to_bits()))
                 }

@@ -133,7 +133,12 @@ impl<O: Operation> Record<O> {
             .zip(&self.wanted)
             .map(|(x, &wanted)| wanted.then(|| vec![T::zero(); x.len()]))
             .collect();
-        let mut by_state: Vec<Vec<T>> = self.state.iter().map(|x| vec![T::zero(); x.len()]).collect();
+        let state_wanted = self.wanted[by_input.len()..][..self.state.len()].contains(&true);
+        let mut by_state: Vec<Vec<T>> = if O::SPARES_STATE && !state_wanted {
+            vec![]
+        } else {
+            self.state.iter().map(|x| vec![T::zero(); x.len()]).collect()
+        };
         let mut by_parameter = vec![0.0; self.values.len()];
         self.operation.adjoint(
             &self.values,
@@ -154,8 +159,9 @@ impl<O: Operation> Record<O> {
         for (x, gradient) in self.inputs.iter().zip(by_input) {
             all.push(gradient.map_or(Ok(None), |g| tensor(g, x.shape()))?);
         }
-        for (x, gradient) in self.state.iter().zip(by_state) {
-            all.push(tensor(gradient, x.shape())?);
+        let mut by_state = by_state.into_iter();
+        for x in &self.state {
+            all.push(by_state.next().map_or(Ok(None), |g| tensor(g, x.shape()))?);
         }
         for gradient in by_parameter {
             all.push(tensor(vec![gradient], &[1])?);

@@ -15,7 +15,7 @@ impl Tensor {
             let expected = format!("one that holds {} numbers", self.len());
             return Err(Error::argument("shape", expected, format!("{shape:?}")));
         }
-        let result = Self { data: self.data.clone(), shape: shape.to_vec(), source: None };
+        let result = Self { contents: self.contents.clone(), shape: shape.to_vec(), source: None };
         Ok(recorded(result, &[self], || {
             let before = self.shape.clone();
             move |gradient, _| Ok(vec![Some(gradient.reshape(&before)?)])
@@ -84,7 +84,7 @@ impl Tensor {
     /// The same numbers in another type; itself if the type is the same. Bytes have no history.
     #[must_use]
     pub fn cast(&self, dtype: DType) -> Self {
-        let data = match (&self.data, dtype) {
+        let data = match (self.data(), dtype) {
             _ if self.dtype() == dtype => return self.clone(),
             (Data::F32(x), DType::F64) => Data::F64(buffer::convert(x, f64::from)),
             (Data::U8(x), DType::F64) => Data::F64(buffer::convert(x, f64::from)),
@@ -94,7 +94,8 @@ impl Tensor {
             (Data::F64(x), _) => Data::U8(buffer::convert(x, |x| x as u8)),
             (Data::U8(x), _) => Data::U8(x.clone()),
         };
-        let (result, from) = (Self { data, shape: self.shape.clone(), source: None }, self.dtype());
+        let (result, from) =
+            (Self { contents: data.into(), shape: self.shape.clone(), source: None }, self.dtype());
         if dtype == DType::U8 {
             return result;
         }
@@ -103,12 +104,12 @@ impl Tensor {
 
     /// A copy of the numbers at `first + Σ index·stride`, without history. All of them must exist.
     pub(super) fn viewed(&self, shape: &[usize], first: usize, strides: &[isize]) -> Self {
-        let data = match &self.data {
+        let data = match self.data() {
             Data::F32(x) => Data::F32(picked(x, shape, first, strides)),
             Data::F64(x) => Data::F64(picked(x, shape, first, strides)),
             Data::U8(x) => Data::U8(picked(x, shape, first, strides)),
         };
-        Self { data, shape: shape.to_vec(), source: None }
+        Self { contents: data.into(), shape: shape.to_vec(), source: None }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is compared, and how closely.
 
+mod full_convolution;
 mod spiking;
 
 use std::collections::BTreeMap;
@@ -13,9 +14,11 @@ use convis::{DType, GradientMode, NoiseId, State, Tensor, call};
 use crate::file::Golden;
 use crate::functions;
 use crate::gradients;
+use crate::keys;
 use crate::layers::{build, ganglion_spiking, path, set_one};
+use crate::optimizing;
 use crate::padding;
-use crate::samples;
+use crate::{samples, virtual_retina};
 
 /// How a comparison ended, if it did not fail.
 pub enum Outcome {
@@ -33,9 +36,13 @@ fn tolerance(kind: &str) -> f64 {
 
 /// Compares one file.
 pub fn compare(golden: &Golden) -> Result<Outcome, String> {
+    if virtual_retina::is_one(golden) {
+        return virtual_retina::compare(golden);
+    }
     let Some(kind) = golden.text("layer") else {
         return Ok(Outcome::Skipped("it does not name a layer".into()));
     };
+    keys::check(&golden.params)?;
     if golden.has("losses") {
         return Ok(Outcome::Skipped("optimisers are not implemented yet".into()));
     }
@@ -45,11 +52,17 @@ pub fn compare(golden: &Golden) -> Result<Outcome, String> {
     if kind == "Retina" && golden.has("current_0") {
         return spikes_of_retina(golden);
     }
+    if let Some(outcome) = optimizing::compare(golden, kind)? {
+        return Ok(outcome);
+    }
     if let Some(outcome) = functions::compare(golden, kind)? {
         return Ok(outcome);
     }
     if let Some(outcome) = spiking::compare(golden, kind)? {
         return Ok(outcome);
+    }
+    if kind == "FullConvolutionOPLFilter" {
+        return full_convolution::compare(golden).map(Outcome::Passed);
     }
     let Some(layer) = build(golden, golden.resolution()?)? else {
         return Ok(Outcome::Skipped(format!("{kind} is not implemented yet")));
@@ -110,7 +123,7 @@ fn depends_on_the_first_chunk(golden: &Golden) -> bool {
 }
 
 /// As recorded, whole, and a few random ways to cut.
-fn chunkings(recorded: Option<usize>, frames: usize) -> Vec<Vec<usize>> {
+pub fn chunkings(recorded: Option<usize>, frames: usize) -> Vec<Vec<usize>> {
     let mut all = vec![vec![recorded.unwrap_or(frames).min(frames); frames], vec![frames]];
     let mut x = frames as u64;
     for _ in 0..3 {

@@ -12,9 +12,12 @@ mod compare;
 mod file;
 mod functions;
 mod gradients;
+mod keys;
 mod layers;
+mod optimizing;
 mod padding;
 mod samples;
+mod virtual_retina;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

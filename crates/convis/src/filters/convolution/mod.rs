@@ -209,7 +209,7 @@ impl Convolution {
         Ok((kernel.repeat(pairs), [&now[..2], shape].concat()))
     }
 
-    /// How it would compute an input `[batch, in, time, height, width]`, with the weight it has now.
+    /// How it would compute an input `[batch, in, time, height, width]`, with a weight of the size it has now.
     ///
     /// # Errors
     /// If it would not: the input does not fit, or a plan that was asked for is impossible.
@@ -222,7 +222,7 @@ impl Convolution {
             return Err(Error::argument("shape", "sizes of at least 1", format!("{shape:?}")));
         }
         let signal = Signal { planes: batch * channels, frames, height, width };
-        let (weight, of_weight) = self.weight.value();
+        let (_, of_weight) = self.weight.value();
         let conv = operation(
             signal,
             channels,
@@ -231,7 +231,7 @@ impl Convolution {
             self.options,
             "shape",
         )?;
-        Ok(conv.plan(&weight))
+        Ok(conv.plan())
     }
 
     /// Convolves with the weight seen as (out, in, time, height, width).
@@ -305,5 +305,10 @@ fn operation(
         let expected = format!("chunks of at least {} frames, as the kernel (time_pad is off)", kernel[0]);
         return Err(Error::argument(argument, expected, signal.frames));
     }
-    Ok(Operation::new(signal, channels, kernel, border, options.time_pad).with_plan(options.plan))
+    let conv = Operation::new(signal, channels, kernel, border, options.time_pad);
+    if !conv.accepts(options.plan) {
+        let expected = "\"auto\" or \"direct\": a kernel of one pixel leaves nothing to transform";
+        return Err(Error::argument("plan", expected, format!("{:?}", options.plan.name())));
+    }
+    Ok(conv.with_plan(options.plan))
 }

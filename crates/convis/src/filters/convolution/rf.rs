@@ -2,9 +2,8 @@
 
 use super::{ConvOptions, Convolution, SetWeight, convolve, floating};
 use crate::layer::{Layer, Output, Part, Scope};
-use crate::tensor::buffer::{Buffer, Element};
-use crate::tensor::{Node, Numbers, Source};
-use crate::{DType, Resolution, Result, Tensor};
+use crate::tensor::Range;
+use crate::{Resolution, Result, Tensor};
 
 /// A receptive field: weighs the whole image and its past, one number per frame and output channel.
 ///
@@ -119,42 +118,10 @@ impl Layer for RF {
     }
 }
 
-/// The first rows and columns of every frame, recorded.
-fn corner(frames: &Tensor, size: [usize; 2]) -> Result<Tensor> {
-    if frames.shape()[3..] == size {
-        return Ok(frames.clone());
-    }
-    match frames.dtype() {
-        DType::F32 => corner_as::<f32>(frames, size),
-        DType::F64 => corner_as::<f64>(frames, size),
-        DType::U8 => corner_as::<f32>(&frames.cast(DType::F32), size),
-    }
-}
-
-fn corner_as<T: Numbers + Element>(frames: &Tensor, [rows, columns]: [usize; 2]) -> Result<Tensor> {
-    let whole = frames.shape().to_vec();
-    let [height, width] = [whole[3], whole[4]];
-    let shape = [whole[0], whole[1], whole[2], rows, columns];
-    let numbers = frames.numbers::<T>().unwrap_or(&[]);
-    let (cut, ()) = Buffer::filled_by(shape.iter().product(), |cut: &mut [T]| {
-        for (row, cut) in cut.chunks_mut(columns).enumerate() {
-            let start = (row / rows * height + row % rows) * width;
-            cut.copy_from_slice(&numbers[start..start + columns]);
-        }
-    });
-    let cut = Tensor::from_buffer(cut, &shape)?;
-    let Some(source) = frames.source().cloned() else { return Ok(cut) };
-    let node = Node::new(vec![Some(source)], 1, move |gradients| {
-        let Some(gradient) = &gradients[0] else { return Ok(vec![None]) };
-        let numbers = gradient.numbers::<T>().unwrap_or(&[]);
-        let mut all = vec![T::default(); whole.iter().product()];
-        for (row, cut) in numbers.chunks(columns).enumerate() {
-            let start = (row / rows * height + row % rows) * width;
-            all[start..start + columns].copy_from_slice(cut);
-        }
-        Ok(vec![Some(Tensor::from_vec(all, &whole)?)])
-    });
-    Ok(cut.with_source(Some(Source::Node { node, output: 0 })))
+/// The first rows and columns of every frame.
+fn corner(frames: &Tensor, [rows, columns]: [usize; 2]) -> Result<Tensor> {
+    let s = frames.shape();
+    frames.part(&[s[0], s[1], s[2], rows, columns].map(|end| Range::from_to(0, end)))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The schema: names, units and ranges of all that a description can say.
 //!
-//! Every node states its attributes once, in a table ([`node!`]). Reading and writing of files, access by dotted keys,
+//! Every node states its attributes once, in a table (`node!`). Reading and writing of files, access by dotted keys,
 //! checks and documentation all come from these tables, through the trait [`Node`].
 
 use std::fmt;
@@ -50,7 +50,7 @@ pub enum Kind {
     Switch,
     /// True or false; 0 or 1 in XML.
     Flag,
-    /// Text.
+    /// Text without line breaks and other control characters.
     Text,
 }
 
@@ -64,7 +64,7 @@ impl fmt::Display for Kind {
             Self::Sign => f.write_str("1 or -1"),
             Self::Switch => f.write_str("0 or 1"),
             Self::Flag => f.write_str("true or false"),
-            Self::Text => f.write_str("text"),
+            Self::Text => f.write_str("text without control characters"),
         }
     }
 }
@@ -73,7 +73,9 @@ impl Kind {
     /// Whether `value` is of this kind.
     pub fn allows(self, value: &Value) -> bool {
         match (self, value) {
-            (Self::Flag, Value::Flag(_)) | (Self::Text, Value::Text(_)) => true,
+            (Self::Flag, Value::Flag(_)) => true,
+            // XML has no way to say most of them.
+            (Self::Text, Value::Text(text)) => !text.chars().any(char::is_control),
             (_, Value::Number(number)) if number.is_finite() => match self {
                 Self::Finite => true,
                 Self::AtLeast(least) => *number >= least,

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::file::Golden;
 
-pub use retina::{ganglion_spiking, path};
+pub use retina::{full_convolution, ganglion_spiking, path};
 pub use spiking::fitz_hugh_nagumo;
 
 /// The layer a file describes; `None` if the library has none of this kind yet.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use convis::filters::{RecursiveKind, TemporalHighPassFilterRecursive, TemporalLowPassFilterRecursive};
 use convis::layer::Layer;
 use convis::retina::{
-    Bipolar, GanglionInput, GanglionSpiking, HalfRecursiveOplFilter, RecursiveOplFilter, Retina,
-    RetinaOptions,
+    Bipolar, FullConvolutionOplFilter, GanglionInput, GanglionSpiking, HalfRecursiveOplFilter,
+    RecursiveOplFilter, Retina, RetinaOptions, SeparableOplFilter,
 };
 use convis::{Integration, Resolution};
 use serde_json::Value;
 
-use super::{number, set_one};
+use super::{counts, number, set_one};
 use crate::file::Golden;
 
 /// Names in the files and in the library.
@@ -69,6 +69,12 @@ pub fn build(kind: &str, golden: &Golden, resolution: Resolution) -> Result<Opti
             set(&layer, kind, "", &params["params"])?;
             Arc::new(layer)
         }
+        "SeperatableOPLFilter" | "SeparableOPLFilter" => {
+            let layer = SeparableOplFilter::new(resolution).map_err(error)?;
+            set(&layer, kind, "", &params["params"])?;
+            Arc::new(layer)
+        }
+        "FullConvolutionOPLFilter" => Arc::new(full_convolution(golden, resolution)?),
         "Bipolar" => {
             let layer = Bipolar::new(resolution);
             set(&layer, kind, "", &params["params"])?;
@@ -99,6 +105,15 @@ pub fn build(kind: &str, golden: &Golden, resolution: Resolution) -> Result<Opti
         _ => return Ok(None),
     };
     Ok(Some(layer))
+}
+
+/// A single convolution, with a kernel on the grid of the file.
+pub fn full_convolution(golden: &Golden, resolution: Resolution) -> Result<FullConvolutionOplFilter, String> {
+    let shape = counts(&golden.params["shp"])?;
+    let shape = <[usize; 3]>::try_from(shape).map_err(|shape| format!("shp is {shape:?}"))?;
+    let layer = FullConvolutionOplFilter::new(Some(shape), resolution).map_err(|error| error.to_string())?;
+    set(&layer, "FullConvolutionOPLFilter", "", &golden.params["params"])?;
+    Ok(layer)
 }
 
 /// Ganglion cells on the Euler grid, with what the description says of them.

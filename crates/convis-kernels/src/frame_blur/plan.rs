@@ -1,0 +1,248 @@
+//! What a blur of one width needs, made once and used for every frame: also by operations with feedback in space.
+
+use super::deriche::{self, Coefficients};
+use super::{Blur, Kernel};
+use crate::recursive_blur::adjoint::down_transposed;
+use crate::recursive_blur::forward::{down, transpose};
+use crate::recursive_blur::{Kind, Section};
+use crate::separable_blur::{Rows, Slopes, TRUNCATE, Taps, Transposed, blur_row};
+use crate::{Real, parallel, simd};
+
+/// Virtual Retina blurs nothing below this width, pixels.
+const SMALLEST_PX: f64 = 0.1;
+
+/// A recursive filter of single precision loses about (s/1.7)²·6·10⁻⁸ to rounding; wider ones run in double precision.
+const WIDEST_SINGLE_PX: f64 = 6.0;
+
+/// Taps of the heat kernel are left out below this weight.
+const SMALLEST_TAP: f64 = 1e-9;
+
+/// The 1/s at which `recursive_blur` computes what is wanted; `None` for no blur.
+pub(super) fn density(rounded: bool, sigma_px: f64) -> Option<f64> {
+    if rounded {
+        let alpha = f64::from(1.695f32) / f64::from(sigma_px as f32);
+        (sigma_px >= SMALLEST_PX).then_some(alpha / 1.695)
+    } else {
+        // Below this the kernel is a point in double precision.
+        (sigma_px > 0.02).then(|| 1.0 / sigma_px)
+    }
+}
+
+/// The weights of a kernel that is a finite sum.
+pub(super) fn finite_taps(kernel: Kernel, sigma_px: f64) -> Taps {
+    if kernel == Kernel::Heat { heat(sigma_px) } else { Taps::new(sigma_px, TRUNCATE) }
+}
+
+/// `e^{−t}·Iⱼ(t)`, t = s², by Miller's backward recursion `Iⱼ₋₁ = Iⱼ₊₁ + (2j/t)·Iⱼ`; the sum over all j is 1.
+/// `∂/∂t = (kⱼ₋₁ − 2kⱼ + kⱼ₊₁)/2`.
+fn heat(sigma_px: f64) -> Taps {
+    let t = sigma_px * sigma_px;
+    if t < SMALLEST_TAP {
+        return Taps { weight: vec![1.0], by_sigma: vec![0.0] };
+    }
+    let start = (10.0 * sigma_px + 20.0).ceil() as usize;
+    let mut bessel = vec![0.0; start + 2];
+    bessel[start] = 1e-300;
+    for j in (1..=start).rev() {
+        bessel[j - 1] = bessel[j + 1] + 2.0 * j as f64 / t * bessel[j];
+        if bessel[j - 1] > 1e200 {
+            for b in &mut bessel {
+                *b *= 1e-200;
+            }
+        }
+    }
+    let sum = bessel[0] + 2.0 * bessel[1..].iter().rev().sum::<f64>();
+    let all: Vec<f64> = bessel.iter().map(|b| b / sum).collect();
+    let radius = all.iter().rposition(|&k| k >= SMALLEST_TAP).unwrap_or(0);
+    let slope = |j: usize| sigma_px * (all[j.abs_diff(1)] - 2.0 * all[j] + all[j + 1]);
+    let both = |f: &dyn Fn(usize) -> f64| f(0) + 2.0 * (1..=radius).rev().map(f).sum::<f64>();
+    let (kept, kept_slope) = (both(&|j| all[j]), both(&slope));
+    let weight: Vec<f64> = (0..=radius).map(|j| all[j] / kept).collect();
+    let by_sigma = (0..=radius).map(|j| (slope(j) - weight[j] * kept_slope) / kept).collect();
+    Taps { weight, by_sigma }
+}
+
+/// A blur of one width.
+enum Uniform<T> {
+    Identity,
+    Finite {
+        rows: Rows<T>,
+        taps: Taps,
+    },
+    /// By recursion; `density_by_sigma` in 1/pixel².
+    Recursive {
+        section: Section,
+        density_by_sigma: f64,
+        fast: Option<Coefficients<T>>,
+    },
+}
+
+impl<T: Real> Uniform<T> {
+    fn new(kernel: Kernel, sigma_px: f64, height: usize, width: usize) -> Self {
+        if let Kernel::Deriche { rounded } = kernel {
+            let Some(density) = density(rounded, sigma_px) else { return Self::Identity };
+            let section = Section::all(Kind::Deriche, density)[0];
+            let fits = sigma_px <= WIDEST_SINGLE_PX || T::LANES == <f64 as Real>::LANES;
+            let fast = fits.then(|| Coefficients::new(&section));
+            return Self::Recursive { section, density_by_sigma: -density / sigma_px, fast };
+        }
+        let taps = finite_taps(kernel, sigma_px);
+        if taps.is_identity() {
+            Self::Identity
+        } else {
+            Self::Finite { rows: Rows::new(&taps, 1.0, height, width), taps }
+        }
+    }
+
+    /// About how many operations a pixel takes.
+    fn work(&self) -> usize {
+        match self {
+            Self::Identity => 1,
+            Self::Finite { taps, .. } => 2 * taps.weight.len(),
+            Self::Recursive { .. } => 24,
+        }
+    }
+
+    fn blur(&self, (height, width): (usize, usize), x: &[T], y: &mut [T], scratch: &mut Vec<T>, work: usize) {
+        match self {
+            Self::Identity => y.copy_from_slice(x),
+            Self::Finite { rows, .. } => {
+                let band = height.div_ceil(8).max(2048_usize.div_ceil(width)).min(height);
+                let bands = y.chunks_mut(band * width).enumerate().collect();
+                parallel::for_each(bands, work, |(i, y): (usize, &mut [T])| {
+                    let mut padded = rows.scratch();
+                    simd::vectorized(
+                        #[inline(always)]
+                        || {
+                            for (row, y) in y.chunks_mut(width).enumerate() {
+                                blur_row(rows, x, i * band + row, &mut padded, y);
+                            }
+                        },
+                    );
+                });
+            }
+            Self::Recursive { fast: Some(coefficients), .. } => {
+                deriche::blur(coefficients, width, x, y, scratch, work);
+            }
+            Self::Recursive { section, fast: None, .. } => {
+                let sections = std::slice::from_ref(section);
+                let x: Vec<f64> = x.iter().map(|x| x.double()).collect();
+                let (mut columns, mut turned) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+                down(sections, width, &x, &mut columns);
+                transpose(height, width, &columns, &mut turned);
+                down(sections, height, &turned, &mut columns);
+                transpose(width, height, &columns, &mut turned);
+                y.iter_mut().zip(&turned).for_each(|(y, &value)| *y = T::of(value));
+            }
+        }
+    }
+
+    /// Adds `Bᵀg` to `out` and returns `⟨g, ∂B/∂s x⟩`.
+    fn adjoint(&self, (height, width): (usize, usize), x: &[T], g: &[T], out: &mut [T]) -> f64 {
+        match self {
+            Self::Identity => {
+                out.iter_mut().zip(g).for_each(|(out, &g)| *out = *out + g);
+                0.0
+            }
+            Self::Finite { taps, .. } => {
+                let mut spread = vec![T::zero(); x.len()];
+                Transposed::new(taps, 1.0, height, width).band(g, 0, &mut vec![], &mut spread);
+                out.iter_mut().zip(&spread).for_each(|(out, &s)| *out = *out + s);
+                Slopes::new(taps, height, width).of_movie(x, g, 1, true)[1]
+            }
+            Self::Recursive { section, density_by_sigma, .. } => {
+                let sections = std::slice::from_ref(section);
+                let x: Vec<f64> = x.iter().map(|x| x.double()).collect();
+                let g: Vec<f64> = g.iter().map(|g| g.double()).collect();
+                let [mut columns, mut turned, mut g_turned, mut spread] =
+                    std::array::from_fn(|_| vec![0.0; x.len()]);
+                down(sections, width, &x, &mut columns);
+                transpose(height, width, &columns, &mut turned);
+                transpose(height, width, &g, &mut g_turned);
+                let along = down_transposed(sections, height, &turned, &g_turned, &mut spread);
+                transpose(width, height, &spread, &mut g_turned);
+                let across = down_transposed(sections, width, &x, &g_turned, &mut spread);
+                out.iter_mut().zip(&spread).for_each(|(out, &s)| *out = *out + T::of(s));
+                (along + across) * density_by_sigma
+            }
+        }
+    }
+}
+
+/// A blur prepared for frames of one size.
+pub(crate) struct Plan<T> {
+    size: (usize, usize),
+    /// Factor of the width, blur, weights of the pixels (empty: 1 everywhere).
+    levels: Vec<(f64, Uniform<T>, Vec<T>)>,
+}
+
+/// Memory that a blur uses again from frame to frame.
+#[derive(Default)]
+pub(crate) struct Scratch<T> {
+    inner: Vec<T>,
+    level: Vec<T>,
+}
+
+impl<T: Real> Plan<T> {
+    pub fn new(blur: &Blur, sigma_px: f64, height: usize, width: usize) -> Self {
+        let make = |factor: f64| Uniform::new(blur.kernel, factor * sigma_px, height, width);
+        let levels = match &blur.field {
+            None => vec![(1.0, make(1.0), vec![])],
+            Some(field) => {
+                assert_eq!(field.size(), (height, width), "a field is for frames of one size");
+                let level = |(l, &factor): (usize, &f64)| {
+                    let weights = field.weights(l)?.into_iter().map(T::of).collect();
+                    Some((factor, make(factor), weights))
+                };
+                field.factors.iter().enumerate().filter_map(level).collect()
+            }
+        };
+        Self { size: (height, width), levels }
+    }
+
+    /// About how many operations a frame takes.
+    pub fn work(&self) -> usize {
+        self.size.0 * self.size.1 * self.levels.iter().map(|(_, blur, _)| blur.work()).sum::<usize>()
+    }
+
+    /// Blurs one frame. `work` decides whether threads share it: [`Plan::work`], or 0 for this thread alone.
+    pub fn blur(&self, x: &[T], y: &mut [T], scratch: &mut Scratch<T>, work: usize) {
+        if let [(_, blur, weights)] = &self.levels[..]
+            && weights.is_empty()
+        {
+            blur.blur(self.size, x, y, &mut scratch.inner, work);
+            return;
+        }
+        // Deviations from one pixel: weights sum to 1 only to rounding, which would show on a flat image.
+        let origin = x[0];
+        y.fill(origin);
+        scratch.level.resize(x.len(), T::zero());
+        for (_, blur, weights) in &self.levels {
+            blur.blur(self.size, x, &mut scratch.level, &mut scratch.inner, work);
+            let level = &scratch.level;
+            simd::vectorized(
+                #[inline(always)]
+                || {
+                    for ((y, &b), &w) in y.iter_mut().zip(level).zip(weights) {
+                        *y = *y + w * (b - origin);
+                    }
+                },
+            );
+        }
+    }
+
+    /// Writes `Bᵀg` to `out` and returns `⟨g, ∂B/∂s x⟩`, s the width in pixels in the fovea.
+    pub fn adjoint(&self, x: &[T], g: &[T], out: &mut [T]) -> f64 {
+        out.fill(T::zero());
+        let mut by_sigma = 0.0;
+        for (factor, blur, weights) in &self.levels {
+            if weights.is_empty() {
+                by_sigma += factor * blur.adjoint(self.size, x, g, out);
+            } else {
+                let g: Vec<T> = g.iter().zip(weights).map(|(&g, &w)| w * g).collect();
+                by_sigma += factor * blur.adjoint(self.size, x, &g, out);
+            }
+        }
+        by_sigma
+    }
+}

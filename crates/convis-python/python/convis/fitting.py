@@ -1,0 +1,320 @@
+"""From a recording to a model: :func:`fit` and its result, a :class:`Fit`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _native, metrics
+from ._files import write
+from ._lnp import LNP
+from ._text import short, unknown
+
+__all__ = ["Fit", "bin_spikes", "fit"]
+
+_METRICS = ("bits_per_spike", "deviance_explained", "log_likelihood", "pearson")
+
+
+def bin_spikes(times_s: ArrayLike, step_s: float, steps: int, start_s: float = 0.0) -> NDArray[np.float64]:
+    """Count spikes in the steps of a stimulus.
+
+    Step k lasts from ``start_s + k step_s`` to the beginning of the next one; a spike on the border belongs to the later.
+
+    Parameters
+    ----------
+    times_s : array_like
+        Spike times in seconds, on the clock of `start_s`.
+    step_s : float
+        Length of a step in seconds.
+    steps : int
+        Number of steps.
+    start_s : float
+        When the first step begins.
+
+    Returns
+    -------
+    ndarray
+        ``(steps,)`` counts. Spikes before the first and after the last step are left out.
+
+    Examples
+    --------
+    >>> import convis
+    >>> convis.fitting.bin_spikes([0.1, 0.25, 0.31, 0.9], step_s=0.1, steps=4).tolist()
+    [0.0, 1.0, 1.0, 1.0]
+    """
+    times = np.asarray(times_s, dtype=np.float64).ravel()
+    if not np.isfinite(times).all():
+        raise ValueError("times_s: expected finite times in seconds, got NaN or infinity")
+    if not (step_s > 0 and np.isfinite(step_s)):
+        raise ValueError(f"step_s: expected a number above 0, got {step_s}")
+    # A time on the border must not fall into the step before by rounding.
+    step = np.floor((times - start_s) / step_s * (1 + 4 * np.finfo(float).eps))
+    inside = (step >= 0) & (step < steps)
+    if len(times) and not inside.any():
+        end = start_s + steps * step_s
+        raise ValueError(
+            f"times_s: expected spikes from {start_s} to {end} s, where the stimulus is, got {times.min()} to {times.max()} s"
+        )
+    return np.bincount(step[inside].astype(int), minlength=steps).astype(np.float64)
+
+
+def fit(
+    model: LNP,
+    stimulus: ArrayLike,
+    response: ArrayLike | Sequence[ArrayLike],
+    loss: str = "poisson",
+    regularizer: str | None = None,
+    *,
+    step_s: float | None = None,
+    ridge: float | None = None,
+    time: float | None = None,
+    space: float | None = None,
+    dispersion: float = 1.0,
+    delta: float = 1.0,
+    iterations: int = 100,
+    tolerance: float = 1e-10,
+) -> Fit:
+    """Fit the model of recorded cells: the maximum of the (penalised) likelihood, by Newton's method.
+
+    Parameters
+    ----------
+    model : LNP
+        The model; its filters and biases are set. It takes the number of cells of `response`.
+    stimulus : array_like
+        ``(time,)``, or ``(time, rows, columns)`` for filters in space. Frames before the first count as zero.
+    response : array_like or sequence of array_like
+        Counts or rates ``(time,)`` or ``(time, units)``; with `step_s`, a list of spike times in seconds for each unit, from
+        the beginning of the stimulus.
+    loss : {"poisson", "bernoulli", "negative_binomial", "gaussian", "huber"}
+        How responses scatter around the model.
+    regularizer : {None, "ridge", "smooth", "auto"}
+        ``"ridge"`` prefers small filters, ``"smooth"`` smooth ones; ``"auto"`` is a prior for smooth filters confined to a place,
+        all scales chosen by the evidence: for filters with more numbers than the data determine.
+    step_s : float, optional
+        Length of a step in seconds, where `response` is spike times.
+    ridge, time, space : float, optional
+        Weights of the penalties; those that are not given are chosen by cross-validation.
+    dispersion : float
+        r of the negative binomial distribution, whose variance is ``m + m^2 / r``.
+    delta : float
+        Where outliers begin for ``"huber"``.
+    iterations : int
+        Most iterations.
+    tolerance : float
+        The search ends where a step promises less than this part of the loss.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, numbers are not finite, a cell never responds, the stimulus does not vary, or coefficients are not
+        determined by the data (use a regularizer).
+
+    References
+    ----------
+    Paninski 2004, Network 15:243; Sahani & Linden 2003, NIPS 15:317; Park & Pillow 2011, PLoS Comput. Biol. 7:e1002219.
+
+    Examples
+    --------
+    >>> import convis, numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> stimulus = rng.normal(size=5000)
+    >>> rate = np.exp(np.convolve(stimulus, [0.2, 0.8, -0.4])[:5000] - 1.5)
+    >>> m = convis.models.LNP(lags=3)
+    >>> result = convis.fit(m, stimulus, rng.poisson(rate))
+    >>> bool(np.abs(m.filter[0] - [0.2, 0.8, -0.4]).max() < 0.1)
+    True
+    """
+    if not isinstance(model, LNP):
+        raise TypeError(f"model: expected a convis.models.LNP, got {short(model)}; other models: model.optimize")
+    movie = model._movie(stimulus)
+    counts = _responses(response, len(movie), step_s)
+    names = (None, "none", "ridge", "smooth", "auto")
+    if regularizer not in names:
+        raise ValueError("regularizer: " + unknown("name", str(regularizer), [n for n in names if n]))
+    options = {
+        "lags": model.lags,
+        "size": model.spatial,
+        "nonlinearity": model.nonlinearity,
+        "loss": loss,
+        "regularizer": regularizer or "none",
+        "history": None,
+        "coupled": False,
+        "iterations": iterations,
+        "tolerance": tolerance,
+    }
+    if model.nonlinearity == "power":
+        options["power"] = model.power
+    if loss == "negative_binomial":
+        options["dispersion"] = float(dispersion)
+    if loss == "huber":
+        options["delta"] = float(delta)
+    if regularizer in ("ridge", "smooth"):
+        options.update(ridge=ridge, time=time, space=space)
+    elif not (ridge is None and time is None and space is None):
+        raise ValueError('ridge, time, space: expected with regularizer "ridge" or "smooth" only')
+    cells = _native.fit_glm(options, movie.ravel(), np.ascontiguousarray(counts.T))
+    shape = (len(cells), model.lags, *model.spatial)
+    model.filter = np.stack([cell["filter"] for cell in cells]).reshape(shape)
+    model.conv.bias.set(np.array([cell["bias"] for cell in cells]))
+    return Fit(model, cells, loss, regularizer)
+
+
+def _responses(response: Any, steps: int, step_s: float | None) -> NDArray[np.float64]:
+    """Counts (time, units)."""
+    if step_s is not None:
+        trains = list(response)
+        if trains and np.ndim(trains[0]) == 0:
+            trains = [trains]
+        if not trains:
+            raise ValueError("response: expected spike times of at least one unit, got none")
+        return np.stack([bin_spikes(train, step_s, steps) for train in trains], axis=1)
+    counts = np.asarray(response, dtype=np.float64)
+    if counts.ndim == 1:
+        counts = counts[:, None]
+    if counts.ndim != 2 or len(counts) != steps or counts.shape[1] == 0:
+        raise ValueError(
+            f"response: expected ({steps},) or ({steps}, units), one number for each frame of the stimulus, got "
+            f"{np.shape(response)}"
+        )
+    return counts
+
+
+class Fit:
+    """What :func:`fit` has found.
+
+    Attributes
+    ----------
+    model : LNP
+        The fitted model.
+    filter_error, bias_error : ndarray
+        Standard errors, shaped as ``model.filter`` and ``(units,)``, by the curvature of the penalised likelihood at its
+        maximum.
+    losses : list of list of float
+        The penalised loss after every iteration, for each unit.
+    converged : list of bool
+        Whether the search of each unit arrived.
+    null_rate : ndarray
+        Mean response of each unit: the model that :meth:`score` compares with.
+    """
+
+    def __init__(self, model: LNP, cells: list[dict[str, Any]], loss: str, regularizer: str | None) -> None:
+        self.model = model
+        self.loss = loss
+        self.regularizer = regularizer
+        self.filter_error = np.stack([cell["filter_error"] for cell in cells]).reshape(model.filter.shape)
+        self.bias_error = np.array([cell["bias_error"] for cell in cells])
+        self.losses = [list(cell["losses"]) for cell in cells]
+        self.converged = [bool(cell["converged"]) for cell in cells]
+        self.null_rate = np.array([cell["mean"] for cell in cells])
+        self._cells = cells
+
+    def predict(self, stimulus: ArrayLike) -> NDArray[np.float64]:
+        """The expected response in every step, see :meth:`convis.models.LNP.predict`."""
+        return self.model.predict(stimulus)
+
+    def score(
+        self,
+        stimulus: ArrayLike,
+        response: ArrayLike | Sequence[ArrayLike],
+        metric: str = "bits_per_spike",
+        step_s: float | None = None,
+    ) -> Any:
+        """How well the model predicts another recording.
+
+        Parameters
+        ----------
+        stimulus, response, step_s
+            As in :func:`fit`.
+        metric : {"bits_per_spike", "deviance_explained", "log_likelihood", "pearson"}
+            See :mod:`convis.metrics`. The null model is the mean rate of the training part.
+
+        Returns
+        -------
+        float, or ndarray
+            One number a unit.
+        """
+        if metric not in _METRICS:
+            raise ValueError("metric: " + unknown("name", str(metric), list(_METRICS)))
+        rate = np.atleast_2d(self.predict(stimulus).T).T
+        counts = _responses(response, len(rate), step_s)
+        if counts.shape[1] != self.model.units:
+            raise ValueError(f"response: expected {self.model.units} units, as were fitted, got {counts.shape[1]}")
+        scores = []
+        for unit in range(counts.shape[1]):
+            more = (float(self.null_rate[unit]),) if metric in ("bits_per_spike", "deviance_explained") else ()
+            scores.append(getattr(metrics, metric)(rate[:, unit], counts[:, unit], *more))
+        return scores[0] if len(scores) == 1 else np.array(scores)
+
+    def summary(self) -> str:
+        """A table: what was fitted, and what came out for each unit."""
+        lines = [f"LNP, {self.model.nonlinearity}, {self.loss} loss, regularizer {self.regularizer or 'none'}"]
+        lines.append(f"{'unit':>4} {'mean':>9} {'bias':>9} {'± s.e.':>8} {'|filter|':>9} {'steps':>5}  converged")
+        for unit, cell in enumerate(self._cells):
+            norm = float(np.linalg.norm(self.model.filter[unit]))
+            lines.append(
+                f"{unit:>4} {self.null_rate[unit]:>9.4g} {cell['bias']:>9.4g} {cell['bias_error']:>8.2g} {norm:>9.4g} "
+                f"{len(self.losses[unit]) - 1:>5}  {'yes' if self.converged[unit] else 'NO'}"
+            )
+            if cell.get("smoothness") is not None and cell.get("envelope") is not None:
+                (steps, pixels), (_, width) = cell["smoothness"], cell["envelope"]
+                lines.append(f"     smooth over {steps:.2g} steps, {pixels:.2g} pixels; confined to {width[0]:.2g}, {width[1]:.2g}")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def plot(self, unit: int = 0) -> Any:
+        """Draw the filter of a unit with its standard error: over time, and in space at its strongest lag.
+
+        Parameters
+        ----------
+        unit : int
+            Which one.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from matplotlib import pyplot as plt
+
+        k, error = self.model.filter[unit], self.filter_error[unit]
+        lag_s = np.arange(len(k)) / self.model.resolution.steps_per_second
+        figure, axes = plt.subplots(1, 1 if k.ndim == 1 else 2, squeeze=False)
+        if k.ndim == 3:
+            lag, row, column = np.unravel_index(np.abs(k).argmax(), k.shape)
+            most = float(np.abs(k).max()) or 1.0
+            image = axes[0, 1].imshow(k[lag], cmap="RdBu_r", vmin=-most, vmax=most)
+            axes[0, 1].set(title=f"lag {lag_s[lag]:.3g} s", xlabel="column", ylabel="row")
+            figure.colorbar(image, ax=axes[0, 1])
+            k, error = k[:, row, column], error[:, row, column]
+        axes[0, 0].axhline(0, color="0.8")
+        axes[0, 0].fill_between(lag_s, k - error, k + error, alpha=0.3)
+        axes[0, 0].plot(lag_s, k)
+        axes[0, 0].set(title=f"filter of unit {unit} ± s.e.", xlabel="lag (s)", ylabel="weight")
+        figure.tight_layout()
+        return figure
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write filters, biases and errors to a file: ``.npz``, ``.json`` or ``.safetensors`` by its ending."""
+        write(
+            path,
+            {
+                "conv.weight": np.asarray(self.model.conv.weight, dtype=np.float64),
+                "conv.bias": np.asarray(self.model.conv.bias, dtype=np.float64),
+                "filter_error": self.filter_error,
+                "bias_error": self.bias_error,
+                "null_rate": self.null_rate,
+            },
+        )
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,166 @@
+"""Models put together of compiled layers, layers written in Python and functions; and the recorded numbers of some."""
+
+import copy
+import os
+import pickle
+
+import convis
+import numpy as np
+import pytest
+
+GOLDEN = os.path.join(os.environ.get("CONVIS_GOLDEN", "../shared/golden"), "convis")
+
+
+class Double(convis.Layer):
+    """Twice the input, and a count of frames."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_state("seen", 0)
+
+    def forward(self, x):
+        self.seen = self.seen + x.shape[2]
+        return convis.filters.NLRectifyScale(2.0)(x)
+
+
+def recorded(name):
+    path = os.path.join(GOLDEN, name)
+    if not os.path.exists(path):
+        pytest.skip(f"{path} is not there")
+    return np.load(path)
+
+
+def test_compiled_and_python_layers_in_a_row(movie):
+    model = convis.models.Sequential([convis.filters.TemporalLowPassFilterRecursive(0.02), Double()])
+    low = convis.filters.TemporalLowPassFilterRecursive(0.02)
+    whole = model.run(movie(40)).array(0)
+    assert np.allclose(whole, 2 * low.run(movie(40)).array(0))
+    assert model.layer_1.seen == 40
+    model.clear_state()
+    assert model.layer_1.seen == 0
+    a = model.run(movie(40)[:15], dt=4)
+    state = model.get_state()
+    copies = [copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
+    assert state["layer_1.seen"] == 15
+    b = model.run(movie(40)[15:], dt=7).array(0)
+    assert np.array_equal(np.concatenate([a.array(0), b], axis=2), whole)
+    for same in copies:
+        assert same[1].seen == 15
+        assert np.array_equal(same.run(movie(40)[15:]).array(0), b)
+    model.set_state(state)
+    assert np.array_equal(model.run(movie(40)[15:]).array(0), b)
+
+
+@pytest.mark.parametrize("mode", ["sequential", "sum", "sum_0", "sum_1", "cat", "cat_0", "cat_1"])
+def test_lists_give_the_recorded_numbers(mode):
+    file = recorded(f"list_{mode}.npz")
+    model = convis.models.List(mode=mode)
+    for i in range(3):
+        kernel = file[f"kernel_{i}"]
+        model.append(convis.filters.Conv3d(1, 1, kernel.shape, bias=False))
+        model[i].set_weight(kernel)
+    got = model.run(file["input"]).array(0)
+    assert got.shape == file["output"].shape
+    assert np.abs(got - file["output"]).max() <= 1e-5 * np.abs(file["output"]).max()
+
+
+def test_a_cascade_gives_the_recorded_numbers():
+    file = recorded("model_LNCascade.npz")
+    stages = [None, convis.filters.NLSquare(0.7, -0.2), convis.filters.NLRectify()]
+    model = convis.models.LNCascade()
+    for i, nonlinear in enumerate(stages):
+        conv = convis.filters.Conv3d(1, 1, file[f"kernel_{i}"].shape, bias=False)
+        conv.set_weight(file[f"kernel_{i}"])
+        model.add_layer(conv, nonlinear)
+    got = model.run(file["input"], dt=5).array(0)
+    assert np.abs(got - file["output"]).max() <= 1e-5 * np.abs(file["output"]).max()
+    assert "nonlinearities_layer_1_scale" in model.get_parameters()
+
+
+def test_nested_models_alternate():
+    for name, key, make in (
+        ("list_make_sequential_parallel.npz", "output", convis.models.make_sequential_parallel_model),
+        ("quirks/list_make_parallel_sequential.npz", "output_ideal", convis.models.make_parallel_sequential_model),
+    ):
+        file = recorded(name)
+        convs = []
+        for i in range(3):
+            convs.append(convis.filters.Conv3d(1, 1, file[f"kernel_{i}"].shape, bias=False))
+            convs[-1].set_weight(file[f"kernel_{i}"])
+        got = make([convs[0], [convs[1], convs[2]]]).run(file["input"]).array(0)
+        assert got.shape == file[key].shape
+        assert np.abs(got - file[key]).max() <= 1e-5 * np.abs(file[key]).max()
+
+
+def test_combinations(movie):
+    two = [convis.filters.NLRectifyScale(2.0), convis.filters.NLRectifyScale(3.0)]
+    x = movie(5)
+    for combination, factor in (
+        ("sum_1", [5.0]),
+        ("cat_1", [2.0, 3.0]),
+        (convis.filters.Sum(1), [5.0]),
+        (lambda a, b: b, [3.0]),
+    ):
+        got = convis.models.Parallel(*two, combination=combination).run(x).array(0)
+        assert np.allclose(got[0], np.multiply.outer(factor, x), rtol=1e-6)
+    conv = convis.filters.Conv3d(2, 1, (1, 1, 1), bias=False)
+    model = convis.models.Parallel(two, combination=conv)
+    assert model.combination is conv and "combination_weight" in model.get_parameters() and len(model) == 2
+
+
+def test_a_retina_in_a_list(movie):
+    model = convis.models.List([convis.retina.Retina(spikes=False)], mode="cat_1")
+    assert model.run(movie(10)).array(0).shape == (1, 2, 10, 6, 5)
+    model = convis.models.Sequential(convis.retina.Retina(), convis.filters.NLRectify())
+    with pytest.raises(ValueError, match="parallel"):
+        model.run(movie(10))
+
+
+def test_mistakes_are_named():
+    a = convis.filters.NLRectify()
+    for make, words in (
+        (lambda: convis.models.List(mode="sequentiel"), "sequential"),
+        (lambda: convis.models.List(mode="parallel", combination="cat_7"), "cat_"),
+        (lambda: convis.models.List(3), "layers"),
+        (lambda: convis.models.Sequential([a, 3.0]), "layers"),
+        (lambda: convis.models.Sequential([convis.filters.NLRectify]), "layers"),
+        (lambda: convis.models.Dict({"a b": a}), "name"),
+        (lambda: convis.models.Dict({"combination": a, "p": a}), "attribute|name"),
+        (lambda: convis.models.LNCascade([a]), "pairs"),
+        (lambda: convis.models.make_sequential_parallel_model(a), "list"),
+        (lambda: convis.models.LN((3, 3)), "kernel_dim"),
+        (lambda: convis.models.LNLN((1, 1, 3, 3, 3)), "kernel_dim"),
+        (lambda: convis.models.LN("abc"), "kernel_dim"),
+        (
+            lambda: convis.models.Sequential(a, convis.filters.NLRectify(resolution=convis.Resolution(5, 100))),
+            "resolution",
+        ),
+    ):
+        with pytest.raises((ValueError, TypeError, AttributeError), match=words):
+            make()
+    model = convis.models.Sequential(a)
+    with pytest.raises(IndexError):
+        model[1]
+    with pytest.raises(KeyError, match="layer_0"):
+        model["layer_1"]
+    with pytest.raises(ValueError, match="at least one"):
+        convis.models.Parallel().run(np.ones((3, 2, 2)))
+
+
+def test_weights_of_another_shape_survive_copies():
+    m = convis.models.LN((3, 3, 3))
+    m.conv.set_weight(np.ones((2, 5, 1)))
+    m.conv.mode = "zeros"
+    for same in (copy.deepcopy(m), pickle.loads(pickle.dumps(m))):
+        assert same.conv.weight.shape == (1, 1, 2, 5, 1) and same.conv.mode == "zeros"
+    d = convis.filters.VariableDelay(np.ones((4, 5)))
+    assert copy.deepcopy(d).delays.shape == (4, 5)
+
+
+def test_registered_states_need_good_names():
+    class Bad(convis.Layer):
+        pass
+
+    for name in ("run", "_hidden", "a b", 3):
+        with pytest.raises(ValueError, match="name"):
+            Bad().register_state(name)
