@@ -15,7 +15,8 @@
 //!
 //! # Shapes
 //! Input: a movie of currents, Hz. Output: spikes per step, `[planes, frames, cells]`, and, if asked for, the list of spikes
-//! with their exact times, in order of step, time, plane and cell. State, one number per plane and cell: V; the remaining
+//! with their exact times, in order of step, plane and cell. Cells are in the order of the map ([`ReadOut::order`]) in both and
+//! in the state, one number per plane and cell: V; the remaining
 //! refractory time, in steps; the current that waits for the next step; G.
 //!
 //! # Parameters
@@ -29,15 +30,14 @@
 //!
 //! # Source
 //! Wohrer & Kornprobst 2009 (J. Comput. Neurosci. 26:219), ganglion-cell spike generation; the noise current, the read-out
-//! and the adaptation are those of Virtual Retina. Compared with [`crate::integrate_and_fire`], whose cells are the pixels,
-//! the noise has V's standard deviation σ in the limit of short steps (1.0026·σ at g·d = 0.25).
+//! and the adaptation are those of Virtual Retina. Cells without adaptation are those of [`crate::integrate_and_fire`] with
+//! this noise, which gives V the standard deviation σ in the limit of short steps only (0.997·σ at g·d = 0.25).
 
-mod crossing;
+mod adaptive;
 mod read_out;
 mod reference;
-mod step;
 
-use crate::integrate_and_fire::{Noise, Spike};
+use crate::integrate_and_fire::{Integration, Membrane, Neuron, Noise, Spike, integrate_and_fire};
 use crate::{Real, Signal, parallel};
 
 pub use read_out::ReadOut;
@@ -67,6 +67,19 @@ impl UnitNeuron {
     fn noise_hz(&self) -> f64 {
         self.noise_sigma * (2.0 * self.leak_hz / self.step_s).sqrt()
     }
+
+    /// The neuron of [`crate::integrate_and_fire`] with the same noise current.
+    fn without_adaptation(&self) -> Neuron {
+        let x = (-self.leak_hz * self.step_s).exp();
+        Neuron {
+            input_hz: 1.0,
+            leak_hz: self.leak_hz,
+            noise_sigma: self.noise_hz() / self.leak_hz / ((1.0 + x) / (1.0 - x)).sqrt(),
+            refractory_mean_s: self.refractory_mean_s,
+            refractory_sd_s: self.refractory_sd_s,
+            step_s: self.step_s,
+        }
+    }
 }
 
 /// A conductance that grows with every spike.
@@ -93,13 +106,10 @@ pub struct UnitState<'a, T> {
     pub conductance: &'a mut [T],
 }
 
-/// Cells that one thread takes at a time.
-const TILE: usize = 1024;
-
 /// Advances a population by the steps of `currents`: see the [module](self) for the equation.
 ///
-/// `spikes` receives the number of spikes of each step and cell; `events`, where given, the spikes, the number of the cell
-/// in place of that of the pixel. The state is advanced in place.
+/// `spikes` receives the number of spikes of each step and cell in the order of the map; `events`, where given, the spikes,
+/// with the number of the cell in place of that of the pixel. The state is advanced in place.
 ///
 /// ```
 /// use convis_kernels::Signal;
@@ -142,50 +152,42 @@ pub fn unit_spikes<T: Real>(
     assert_eq!(cells.size(), (signal.height, signal.width), "the read-out is for maps of another size");
     assert_eq!(currents.len(), signal.len(), "length of the currents");
     assert_eq!(spikes.len(), signal.planes * signal.frames * cells.len(), "length of the spikes");
-    spikes.fill(0);
     if cells.is_empty() || signal.is_empty() {
         return;
     }
-    let mut items = vec![];
+    // The currents of the cells: a movie of one row. The first frame is what waits.
+    let row = Signal { planes: signal.planes, frames: signal.frames, height: 1, width: cells.len() };
     let UnitState { potential, refractory, current, conductance } = state;
-    let planes = potential
-        .chunks_mut(cells.len())
-        .zip(refractory.chunks_mut(cells.len()))
-        .zip(current.chunks_mut(cells.len()).zip(conductance.chunks_mut(cells.len())));
-    for (plane, ((v, r), (i, g))) in planes.enumerate() {
-        let tiles =
-            v.chunks_mut(TILE).zip(r.chunks_mut(TILE)).zip(i.chunks_mut(TILE).zip(g.chunks_mut(TILE)));
-        items.extend(tiles.enumerate().map(|(tile, state)| (plane, tile * TILE, state)));
+    let n = cells.len();
+    let (movie, own) = (signal.frames * signal.pixels(), signal.frames * n);
+    let mut read = vec![T::zero(); row.len()];
+    let mut items = vec![];
+    let planes = read.chunks_mut(own).zip(current.chunks_exact_mut(n)).zip(currents.chunks(movie));
+    for ((read, waiting), currents) in planes {
+        let last = &currents[movie - signal.pixels()..];
+        let mut frames = read.chunks_mut(n);
+        if neuron.delayed
+            && let Some(first) = frames.next()
+        {
+            first.copy_from_slice(waiting);
+            items.push((last, waiting));
+        }
+        items.extend(currents.chunks(signal.pixels()).zip(frames));
     }
-    assert_eq!(items.len(), signal.planes * cells.len().div_ceil(TILE), "length of the state");
-    let work = signal.planes * signal.frames * cells.len() * 8;
-    let found = parallel::map(items, work, |(plane, first, ((v, r), (i, g)))| {
-        let movie = signal.frames * signal.pixels();
-        let movie = &currents[plane * movie..(plane + 1) * movie];
-        let place = step::Place { plane, first, noise };
-        step::run(cells, neuron, place, signal.pixels(), movie, [v, r, i, g])
-    });
-    for spike in found.iter().flatten() {
-        let frame = (spike.step - noise.first_step) as usize;
-        let at = (spike.plane as usize * signal.frames + frame) * cells.len() + spike.pixel as usize;
-        spikes[at] = spikes[at].saturating_add(1);
+    parallel::for_each(items, row.len() * 2, |(map, out)| cells.read(map, 0, out));
+    let mut found = events.is_some().then(Vec::new);
+    if let Some(adaptation) = &neuron.adaptation {
+        let state = [potential, refractory, conductance];
+        adaptive::run(row, neuron, adaptation, noise, &read, state, spikes, found.as_mut());
+    } else {
+        let membrane = Membrane { potential, refractory };
+        let plain = neuron.without_adaptation();
+        integrate_and_fire(row, Integration::Exact, &plain, noise, &read, membrane, spikes, found.as_mut());
     }
-    if let Some(events) = events {
-        let start = events.len();
-        events.extend(found.into_iter().flatten());
-        sort(&mut events[start..]);
+    if let (Some(events), Some(found)) = (events, found) {
+        let number = |spike: Spike| Spike { pixel: cells.order()[spike.pixel as usize], ..spike };
+        events.extend(found.into_iter().map(number));
     }
-}
-
-/// Order of step, time, plane and cell.
-fn sort(events: &mut [Spike]) {
-    events.sort_unstable_by(|a, b| {
-        a.step
-            .cmp(&b.step)
-            .then(a.offset_s.total_cmp(&b.offset_s))
-            .then(a.plane.cmp(&b.plane))
-            .then(a.pixel.cmp(&b.pixel))
-    });
 }
 
 #[cfg(test)]

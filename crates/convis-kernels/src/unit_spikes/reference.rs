@@ -1,7 +1,7 @@
 //! The equations of [`unit_spikes`](super::unit_spikes), line by line.
 
-use super::step::{Place, refractory_s};
-use super::{ReadOut, UnitNeuron, UnitState, sort};
+use super::adaptive::refractory_s;
+use super::{ReadOut, UnitNeuron, UnitState};
 use crate::Signal;
 use crate::integrate_and_fire::{Noise, Spike};
 use crate::random::{Use, normal::normal};
@@ -50,11 +50,10 @@ pub fn unit_spikes(
                     }
                     now += if from >= 1.0 { 0.0 } else { ((e - from) / (e - 1.0)).ln() / h };
                     let offset_s = now.min(d);
-                    events.push(Spike { step, offset_s, plane: plane as u32, pixel: cell });
+                    events.push(Spike { step, offset_s, plane: plane as u32, pixel: k as u32 });
                     *v = 0.0;
                     *extra += neuron.adaptation.map_or(0.0, |a| a.delta_hz);
-                    let place = Place { plane, first: 0, noise };
-                    now = offset_s + refractory_s(neuron, place, step, k, count);
+                    now = offset_s + refractory_s(neuron, noise, (plane, k), step, count);
                     count += 1;
                     *r = (now - d).max(0.0) / d;
                 }
@@ -67,7 +66,11 @@ pub fn unit_spikes(
             }
         }
     }
-    sort(&mut events[start..]);
+    // Stable: several spikes of a cell in one step stay in order.
+    events[start..].sort_by_key(|spike| (spike.step, spike.plane, spike.pixel));
+    for spike in &mut events[start..] {
+        spike.pixel = order[spike.pixel as usize];
+    }
 }
 
 /// The map at a row and column between pixels.

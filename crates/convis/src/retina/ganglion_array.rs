@@ -257,8 +257,24 @@ pub struct GanglionArray {
 struct Prepared {
     map: (usize, usize),
     grid: (usize, usize),
-    by_columns: bool,
     read_out: ReadOut,
+    /// For every cell in the order of the map: where it is on the grid; `None` where that is the order of the map.
+    on_grid: Option<Vec<usize>>,
+}
+
+impl Prepared {
+    /// Frames of cells in the order of the map, as they are on the grid.
+    fn on_grid(&self, counts: Buffer<u8>) -> Buffer<u8> {
+        let Some(places) = &self.on_grid else { return counts };
+        Buffer::filled_by(counts.len(), |out| {
+            for (out, counts) in out.chunks_mut(places.len()).zip(counts.chunks(places.len())) {
+                for (&place, &count) in places.iter().zip(counts) {
+                    out[place] = count;
+                }
+            }
+        })
+        .0
+    }
 }
 
 impl GanglionArray {
@@ -311,9 +327,14 @@ impl GanglionArray {
             |cell: &CellPlace| [map.0 as f64 / 2.0 + ppd * cell.y_deg, map.1 as f64 / 2.0 + ppd * cell.x_deg];
         let places: Vec<[f64; 2]> = cells.places.iter().map(place).collect();
         let read_out = ReadOut::new(&places, map.0, map.1);
-        Ok(known
-            .insert(Arc::new(Prepared { map, grid: cells.grid, by_columns: cells.by_columns, read_out }))
-            .clone())
+        let (rows, columns) = cells.grid;
+        let place = |&cell: &u32| {
+            let cell = cell as usize;
+            if cells.by_columns { cell % rows * columns + cell / rows } else { cell }
+        };
+        let on_grid: Vec<usize> = read_out.order().iter().map(place).collect();
+        let on_grid = on_grid.iter().enumerate().any(|(i, &place)| i != place).then_some(on_grid);
+        Ok(known.insert(Arc::new(Prepared { map, grid: cells.grid, read_out, on_grid })).clone())
     }
 
     fn neuron(&self) -> UnitNeuron {
@@ -370,7 +391,7 @@ impl GanglionArray {
         }
         keep_step(scope, first_step + signal.frames as u64)?;
         let (rows, columns) = prepared.grid;
-        let counts = if prepared.by_columns { by_rows(counts, rows, columns) } else { counts };
+        let counts = prepared.on_grid(counts);
         let shape = [input.shape()[0], input.shape()[1], signal.frames, rows, columns];
         Tensor::from_buffer(counts, &shape)
     }
@@ -398,23 +419,6 @@ fn kept<T: Numbers>(
             format!("{} numbers of shape {:?}", array.dtype(), array.shape()),
         )),
     }
-}
-
-/// Frames whose cells are numbered column by column, row by row instead.
-fn by_rows(counts: Buffer<u8>, rows: usize, columns: usize) -> Buffer<u8> {
-    if rows == 1 {
-        return counts;
-    }
-    Buffer::filled_by(counts.len(), |out| {
-        for (out, counts) in out.chunks_mut(rows * columns).zip(counts.chunks(rows * columns)) {
-            for (row, out) in out.chunks_mut(columns).enumerate() {
-                for (column, out) in out.iter_mut().enumerate() {
-                    *out = counts[column * rows + row];
-                }
-            }
-        }
-    })
-    .0
 }
 
 impl Layer for GanglionArray {
