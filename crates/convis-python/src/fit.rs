@@ -1,15 +1,22 @@
-//! `fit_glm` and `predict_glm`: regressions on recordings.
+//! `fit_glm`, `predict_glm`, `simulate_glm`, `raised_cosines`: regressions on recordings.
 
 use convis::fit::{
     Coefficients, Glm, GlmCell, Loss, NewtonOptions, Nonlinearity, Observation, RaisedCosines, Regularizer,
 };
-use numpy::{IntoPyArray, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{IntoPyArray, PyArray2, PyArray3, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::compute::compute;
 use crate::errors::checked;
 use crate::options::Options;
+
+/// What was found of a cell: filter, history, bias.
+type Found = (Vec<f64>, Vec<f64>, f64);
+
+fn coefficients((filter, history, bias): Found) -> Coefficients {
+    Coefficients { filter, history, bias }
+}
 
 /// What to fit, from options by name: lags, size, nonlinearity, power, loss, dispersion, delta, regularizer, ridge, time,
 /// space, history (count, first, last, offset; or None), coupled, iterations, tolerance.
@@ -75,6 +82,7 @@ fn described(py: Python<'_>, cell: GlmCell) -> PyResult<Bound<'_, PyDict>> {
     all.set_item("filter_error", cell.error.filter.into_pyarray(py))?;
     all.set_item("history", cell.found.history.into_pyarray(py))?;
     all.set_item("history_error", cell.error.history.into_pyarray(py))?;
+    all.set_item("history_covariance", PyArray2::from_vec2(py, &cell.history_covariance)?)?;
     all.set_item("bias", cell.found.bias)?;
     all.set_item("bias_error", cell.error.bias)?;
     all.set_item("mean", cell.mean)?;
@@ -99,14 +107,43 @@ fn described(py: Python<'_>, cell: GlmCell) -> PyResult<Bound<'_, PyDict>> {
 pub fn predict_glm<'py>(
     py: Python<'py>,
     options: Bound<'py, PyDict>,
-    cell: (Vec<f64>, Vec<f64>, f64),
+    cell: Found,
     unit: usize,
     stimulus: PyReadonlyArray1<'py, f64>,
     responses: PyReadonlyArray2<'py, f64>,
 ) -> PyResult<Bound<'py, numpy::PyArray1<f64>>> {
     let (glm, stimulus, responses) = (glm(options)?, stimulus.as_slice()?, rows(&responses));
-    let (filter, history, bias) = cell;
-    let cell = Coefficients { filter, history, bias };
+    let cell = coefficients(cell);
     let rate = compute(py, || checked(glm.predict(&cell, unit, stimulus, &responses)))?;
     Ok(rate.into_pyarray(py))
+}
+
+/// Spikes of fitted cells left to themselves: counts `(trials, cells, steps)`.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // the binding hands over what it converted
+pub fn simulate_glm<'py>(
+    py: Python<'py>,
+    options: Bound<'py, PyDict>,
+    cells: Vec<Found>,
+    stimulus: PyReadonlyArray1<'py, f64>,
+    seed: u64,
+    trials: usize,
+) -> PyResult<Bound<'py, PyArray3<f64>>> {
+    let (glm, stimulus) = (glm(options)?, stimulus.as_slice()?);
+    let cells: Vec<Coefficients> = cells.into_iter().map(coefficients).collect();
+    let counts = compute(py, || checked(glm.simulate(&cells, stimulus, seed, trials)))?;
+    Ok(PyArray3::from_vec3(py, &counts)?)
+}
+
+/// The bumps that span a spike history, `(count, steps)`.
+#[pyfunction]
+pub fn raised_cosines(
+    py: Python<'_>,
+    count: usize,
+    first: f64,
+    last: f64,
+    offset: f64,
+) -> PyResult<Bound<'_, PyArray2<f64>>> {
+    let bumps = checked(RaisedCosines { count, first, last, offset }.rows())?;
+    Ok(PyArray2::from_vec2(py, &bumps)?)
 }

@@ -52,7 +52,7 @@ mod _native {
     #[pymodule_export]
     use super::description::PyDescription;
     #[pymodule_export]
-    use super::fit::{fit_glm, predict_glm};
+    use super::fit::{fit_glm, predict_glm, raised_cosines, simulate_glm};
     #[pymodule_export]
     use super::frames::{FrameReader, InrFile, PyGifWriter, PyInrWriter};
     #[pymodule_export]

@@ -146,10 +146,34 @@ class LNP(NativeLayer):
         return rate[:, 0].copy() if self.units == 1 else rate.copy()
 
     def _movie(self, stimulus: ArrayLike) -> NDArray[np.float64]:
-        movie = np.asarray(stimulus, dtype=np.float64)
-        if movie.ndim == 1 and self.spatial == (1, 1):
-            movie = movie[:, None, None]
-        if movie.ndim != 3 or movie.shape[1:] != self.spatial or len(movie) == 0:
-            axes = "(time,)" if self.spatial == (1, 1) else f"(time, {self.spatial[0]}, {self.spatial[1]})"
-            raise ValueError(f"stimulus: expected shape {axes}, got {movie.shape}")
-        return np.ascontiguousarray(movie)
+        return frames_of(stimulus, self.spatial)
+
+    def _options(self) -> dict[str, Any]:
+        """The model, as the library is told about it."""
+        return {
+            "lags": self.lags,
+            "size": self.spatial,
+            "nonlinearity": self.nonlinearity,
+            "power": self.power,
+            "history": None,
+            "coupled": False,
+        }
+
+    def _take(self, cells: list[dict[str, Any]], loss: str, dispersion: float) -> None:
+        """Become what was found."""
+        self.filter = np.stack([cell["filter"] for cell in cells]).reshape(len(cells), self.lags, *self.spatial)
+        self.conv.bias.set(np.array([cell["bias"] for cell in cells]))
+
+    def _values(self) -> dict[str, NDArray[np.float64]]:
+        return {path: np.asarray(value, dtype=np.float64) for path, value in self.state_dict().items()}
+
+
+def frames_of(stimulus: ArrayLike, spatial: tuple[int, int]) -> NDArray[np.float64]:
+    """A stimulus (time,) or (time, rows, columns) as frames of this size."""
+    movie = np.asarray(stimulus, dtype=np.float64)
+    if movie.ndim == 1 and spatial == (1, 1):
+        movie = movie[:, None, None]
+    if movie.ndim != 3 or movie.shape[1:] != spatial or len(movie) == 0:
+        axes = "(time,)" if spatial == (1, 1) else f"(time, {spatial[0]}, {spatial[1]})"
+        raise ValueError(f"stimulus: expected shape {axes}, got {movie.shape}")
+    return np.ascontiguousarray(movie)

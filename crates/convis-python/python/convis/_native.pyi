@@ -41,9 +41,11 @@ __all__ = [
     "nonlinearity",
     "pause_recording",
     "predict_glm",
+    "raised_cosines",
     "recording",
     "sample_data",
     "seed",
+    "simulate_glm",
     "sta",
     "stack",
     "stc",
@@ -372,6 +374,14 @@ def predict_glm(
     stimulus: NDArray[np.float64],
     responses: NDArray[np.float64],
 ) -> NDArray[np.float64]: ...
+def simulate_glm(
+    options: dict[str, Any],
+    cells: list[tuple[list[float], list[float], float]],
+    stimulus: NDArray[np.float64],
+    seed: int,
+    trials: int,
+) -> NDArray[np.float64]: ...
+def raised_cosines(count: int, first: float, last: float, offset: float) -> NDArray[np.float64]: ...
 def cat(tensors: Iterable[Any], dim: int = 0) -> Tensor: ...
 def stack(tensors: Iterable[Any], dim: int = 0) -> Tensor: ...
 def loss(name: str, output: Tensor, target: Tensor) -> Tensor: ...

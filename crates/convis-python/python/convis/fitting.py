@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _native, metrics
 from ._files import write
+from ._glm import GLM, told
 from ._lnp import LNP
 from ._text import short, unknown
 
@@ -63,7 +64,7 @@ def bin_spikes(times_s: ArrayLike, step_s: float, steps: int, start_s: float = 0
 
 
 def fit(
-    model: LNP,
+    model: LNP | GLM,
     stimulus: ArrayLike,
     response: ArrayLike | Sequence[ArrayLike],
     loss: str = "poisson",
@@ -82,8 +83,8 @@ def fit(
 
     Parameters
     ----------
-    model : LNP
-        The model; its filters and biases are set. It takes the number of cells of `response`.
+    model : LNP or GLM
+        The model; its filters, histories and biases are set. It takes the number of cells of `response`.
     stimulus : array_like
         ``(time,)``, or ``(time, rows, columns)`` for filters in space. Frames before the first count as zero.
     response : array_like or sequence of array_like
@@ -132,38 +133,29 @@ def fit(
     >>> bool(np.abs(m.filter[0] - [0.2, 0.8, -0.4]).max() < 0.1)
     True
     """
-    if not isinstance(model, LNP):
-        raise TypeError(f"model: expected a convis.models.LNP, got {short(model)}; other models: model.optimize")
+    if not isinstance(model, (LNP, GLM)):
+        raise TypeError(f"model: expected a convis.models.LNP or GLM, got {short(model)}; other models: model.optimize")
     movie = model._movie(stimulus)
     counts = _responses(response, len(movie), step_s)
     names = (None, "none", "ridge", "smooth", "auto")
     if regularizer not in names:
         raise ValueError("regularizer: " + unknown("name", str(regularizer), [n for n in names if n]))
-    options = {
-        "lags": model.lags,
-        "size": model.spatial,
-        "nonlinearity": model.nonlinearity,
-        "loss": loss,
-        "regularizer": regularizer or "none",
-        "history": None,
-        "coupled": False,
-        "iterations": iterations,
-        "tolerance": tolerance,
-    }
-    if model.nonlinearity == "power":
-        options["power"] = model.power
-    if loss == "negative_binomial":
-        options["dispersion"] = float(dispersion)
-    if loss == "huber":
-        options["delta"] = float(delta)
-    if regularizer in ("ridge", "smooth"):
-        options.update(ridge=ridge, time=time, space=space)
-    elif not (ridge is None and time is None and space is None):
+    if regularizer not in ("ridge", "smooth") and not (ridge is None and time is None and space is None):
         raise ValueError('ridge, time, space: expected with regularizer "ridge" or "smooth" only')
+    options = told(
+        model._options(),
+        loss=loss,
+        dispersion=float(dispersion),
+        delta=float(delta),
+        regularizer=regularizer or "none",
+        ridge=ridge,
+        time=time,
+        space=space,
+        iterations=iterations,
+        tolerance=tolerance,
+    )
     cells = _native.fit_glm(options, movie.ravel(), np.ascontiguousarray(counts.T))
-    shape = (len(cells), model.lags, *model.spatial)
-    model.filter = np.stack([cell["filter"] for cell in cells]).reshape(shape)
-    model.conv.bias.set(np.array([cell["bias"] for cell in cells]))
+    model._take(cells, loss, float(dispersion))
     return Fit(model, cells, loss, regularizer)
 
 
@@ -192,11 +184,13 @@ class Fit:
 
     Attributes
     ----------
-    model : LNP
+    model : LNP or GLM
         The fitted model.
-    filter_error, bias_error : ndarray
-        Standard errors, shaped as ``model.filter`` and ``(units,)``, by the curvature of the penalised likelihood at its
-        maximum.
+    filter_error, bias_error, history_error : ndarray
+        Standard errors, shaped as ``model.filter``, ``(units,)`` and ``model.history_weights`` (of a GLM; else None), by the
+        curvature of the penalised likelihood at its maximum.
+    history_filter_error : ndarray
+        That of ``model.coupling_filter`` where cells are coupled, else of ``model.history_filter``; None without history.
     losses : list of list of float
         The penalised loss after every iteration, for each unit.
     converged : list of bool
@@ -205,20 +199,46 @@ class Fit:
         Mean response of each unit: the model that :meth:`score` compares with.
     """
 
-    def __init__(self, model: LNP, cells: list[dict[str, Any]], loss: str, regularizer: str | None) -> None:
+    def __init__(self, model: LNP | GLM, cells: list[dict[str, Any]], loss: str, regularizer: str | None) -> None:
         self.model = model
         self.loss = loss
         self.regularizer = regularizer
         self.filter_error = np.stack([cell["filter_error"] for cell in cells]).reshape(model.filter.shape)
         self.bias_error = np.array([cell["bias_error"] for cell in cells])
+        self.history_error = self.history_filter_error = None
+        if isinstance(model, GLM) and model.history is not None:
+            shape = model.history_weights.shape
+            self.history_error = np.stack([cell["history_error"] for cell in cells]).reshape(shape)
+            bumps = model._bumps
+            spread = np.stack([cell["history_covariance"] for cell in cells])  # (units, all bumps, all bumps)
+            sources, n = spread.shape[1] // len(bumps), len(bumps)
+            variances = [
+                np.einsum("it,uij,jt->ut", bumps, spread[:, v * n : (v + 1) * n, v * n : (v + 1) * n], bumps)
+                for v in range(sources)
+            ]
+            error = np.sqrt(np.maximum(np.stack(variances, axis=1), 0.0))
+            self.history_filter_error = error if model.coupled else error[:, 0]
         self.losses = [list(cell["losses"]) for cell in cells]
         self.converged = [bool(cell["converged"]) for cell in cells]
         self.null_rate = np.array([cell["mean"] for cell in cells])
         self._cells = cells
 
-    def predict(self, stimulus: ArrayLike) -> NDArray[np.float64]:
-        """The expected response in every step, see :meth:`convis.models.LNP.predict`."""
-        return self.model.predict(stimulus)
+    def predict(self, stimulus: ArrayLike, response: ArrayLike | None = None) -> NDArray[np.float64]:
+        """The expected response in every step, see :meth:`convis.models.LNP.predict` and :meth:`convis.models.GLM.predict`.
+
+        Parameters
+        ----------
+        stimulus : array_like
+            As in :func:`fit`.
+        response : array_like, optional
+            Counts, where the model's history is made of them.
+        """
+        if isinstance(self.model, GLM):
+            return self.model.predict(stimulus, response)
+        rate = self.model.predict(stimulus)
+        # Where any spike counts as one, what is expected is its chance.
+        any_spike = self.loss == "bernoulli" and self.model.nonlinearity in ("exp", "softplus", "power", "spline")
+        return -np.expm1(-rate) if any_spike else rate
 
     def score(
         self,
@@ -243,10 +263,10 @@ class Fit:
         """
         if metric not in _METRICS:
             raise ValueError("metric: " + unknown("name", str(metric), list(_METRICS)))
-        rate = np.atleast_2d(self.predict(stimulus).T).T
-        counts = _responses(response, len(rate), step_s)
+        counts = _responses(response, len(self.model._movie(stimulus)), step_s)
         if counts.shape[1] != self.model.units:
             raise ValueError(f"response: expected {self.model.units} units, as were fitted, got {counts.shape[1]}")
+        rate = np.atleast_2d(self.predict(stimulus, counts).T).T
         scores = []
         for unit in range(counts.shape[1]):
             more = (float(self.null_rate[unit]),) if metric in ("bits_per_spike", "deviance_explained") else ()
@@ -255,7 +275,7 @@ class Fit:
 
     def summary(self) -> str:
         """A table: what was fitted, and what came out for each unit."""
-        lines = [f"LNP, {self.model.nonlinearity}, {self.loss} loss, regularizer {self.regularizer or 'none'}"]
+        lines = [f"{type(self.model).__name__}, {self.model.nonlinearity}, {self.loss} loss, regularizer {self.regularizer or 'none'}"]
         lines.append(f"{'unit':>4} {'mean':>9} {'bias':>9} {'± s.e.':>8} {'|filter|':>9} {'steps':>5}  converged")
         for unit, cell in enumerate(self._cells):
             norm = float(np.linalg.norm(self.model.filter[unit]))
@@ -272,7 +292,7 @@ class Fit:
         return self.summary()
 
     def plot(self, unit: int = 0) -> Any:
-        """Draw the filter of a unit with its standard error: over time, and in space at its strongest lag.
+        """Draw the filter of a unit with its standard error: over time, and in space at its strongest lag; its history.
 
         Parameters
         ----------
@@ -283,11 +303,13 @@ class Fit:
         -------
         matplotlib.figure.Figure
         """
-        from matplotlib import pyplot as plt
+        from ._pictures import _figure
 
         k, error = self.model.filter[unit], self.filter_error[unit]
         lag_s = np.arange(len(k)) / self.model.resolution.steps_per_second
-        figure, axes = plt.subplots(1, 1 if k.ndim == 1 else 2, squeeze=False)
+        history = isinstance(self.model, GLM) and self.model.history is not None
+        panels = 1 + (k.ndim == 3) + history
+        figure, axes = _figure(1, panels, squeeze=False, figsize=(4.2 * panels, 3.2))
         if k.ndim == 3:
             lag, row, column = np.unravel_index(np.abs(k).argmax(), k.shape)
             most = float(np.abs(k).max()) or 1.0
@@ -295,25 +317,39 @@ class Fit:
             axes[0, 1].set(title=f"lag {lag_s[lag]:.3g} s", xlabel="column", ylabel="row")
             figure.colorbar(image, ax=axes[0, 1])
             k, error = k[:, row, column], error[:, row, column]
-        axes[0, 0].axhline(0, color="0.8")
-        axes[0, 0].fill_between(lag_s, k - error, k + error, alpha=0.3)
-        axes[0, 0].plot(lag_s, k)
+        _line(axes[0, 0], lag_s, k, error)
         axes[0, 0].set(title=f"filter of unit {unit} ± s.e.", xlabel="lag (s)", ylabel="weight")
-        figure.tight_layout()
+        if history:
+            assert isinstance(self.model, GLM) and self.history_filter_error is not None
+            sources = range(self.model.units) if self.model.coupled else [unit]
+            for source in sources:
+                error = self.history_filter_error[unit]
+                h = self.model.coupling_filter[unit, source]
+                _line(axes[0, -1], self.model.history_lags_s, h, error[source] if self.model.coupled else error, f"unit {source}")
+            axes[0, -1].set(title=f"after a spike of … to unit {unit}", xlabel="time since the spike (s)", ylabel="drive")
+            axes[0, -1].legend(frameon=False)
         return figure
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write filters, biases and errors to a file: ``.npz``, ``.json`` or ``.safetensors`` by its ending."""
-        write(
-            path,
-            {
-                "conv.weight": np.asarray(self.model.conv.weight, dtype=np.float64),
-                "conv.bias": np.asarray(self.model.conv.bias, dtype=np.float64),
-                "filter_error": self.filter_error,
-                "bias_error": self.bias_error,
-                "null_rate": self.null_rate,
-            },
-        )
+        """Write parameters and errors to a file: ``.npz``, ``.json`` or ``.safetensors`` by its ending.
+
+        ``model.load_parameters(path, strict=False)`` reads the parameters.
+        """
+        values = self.model._values() | {
+            "filter_error": self.filter_error,
+            "bias_error": self.bias_error,
+            "null_rate": self.null_rate,
+        }
+        if self.history_error is not None:
+            values["history_error"] = self.history_error
+        write(path, values)
+
+
+def _line(axes: Any, x: NDArray[np.float64], y: NDArray[np.float64], error: NDArray[np.float64], label: str = "") -> None:
+    """A line in its band of errors."""
+    axes.axhline(0, color="0.8", zorder=0)
+    (line,) = axes.plot(x, y, label=label)
+    axes.fill_between(x, y - error, y + error, alpha=0.3, color=line.get_color())
 
 
 def __dir__() -> list[str]:

@@ -8,6 +8,7 @@
 :class:`LNFDLNF` (or ``LNFDSNF``)           two stages with feedback, and a delay between them
 :class:`LNCascade`                          any filters and any nonlinearities in turn
 :class:`LNP`                                a receptive field and a nonlinearity, fitted to recorded cells
+:class:`GLM`                                the same for cells that remember their spikes and hear those of others
 :class:`McIntosh`                           the convolutional network of McIntosh et al. (2016)
 :class:`List`, :class:`Dict`                any layers by number or by name
 :class:`Sequential`, :class:`Parallel`      any layers one after the other, side by side
@@ -31,6 +32,7 @@ from ._containers import (
     make_parallel_sequential_model,
     make_sequential_parallel_model,
 )
+from ._glm import GLM, RaisedCosines
 from ._lnp import LNP
 from ._movies import whole
 from ._native_layer import NativeLayer, native_layer
@@ -40,6 +42,7 @@ from ._text import short
 from .filters import RF, NLRectify, _Convolution
 
 __all__ = [
+    "GLM",
     "LN",
     "LNFDLNF",
     "LNFDSNF",
@@ -57,6 +60,7 @@ __all__ = [
     "List",
     "McIntosh",
     "Parallel",
+    "RaisedCosines",
     "Readout",
     "Sequential",
     "make_parallel_sequential_model",

@@ -1,6 +1,7 @@
 //! Regression of the responses of cells on a stimulus and on what cells did before.
 
 use convis_kernels::parallel;
+use nalgebra::DMatrix;
 
 use super::newton::factor;
 use super::{
@@ -94,6 +95,8 @@ pub struct GlmCell {
     /// Standard errors, by the curvature of the penalised likelihood; NaN for filters of more than 2048 numbers without
     /// a prior.
     pub error: Coefficients,
+    /// Covariance of the estimates of the history, by the same curvature; empty where there are no standard errors.
+    pub history_covariance: Vec<Vec<f64>>,
     /// Mean response: that of the null model.
     pub mean: f64,
     /// The search.
@@ -139,9 +142,15 @@ impl Glm {
         stimulus: &[f64],
         responses: &[Vec<f64>],
     ) -> Result<Vec<f64>> {
-        self.check_stimulus(stimulus)?;
+        let frames = self.check_stimulus(stimulus)?;
+        self.check_cell(cell, responses.len().max(1), unit)?;
         let mut design = Design::windows(stimulus, self.size[0] * self.size[1], self.lags);
         if self.history.is_some() {
+            if responses.iter().any(|response| response.len() != frames) || unit >= responses.len() {
+                let expected = format!("{frames} numbers of every cell, one for each frame of the stimulus");
+                let found: Vec<usize> = responses.iter().map(Vec::len).collect();
+                return Err(Error::argument("response", expected, format!("{found:?}")));
+            }
             let past = self.past_of(&self.past(responses)?, unit);
             design = design.with_columns(&past.numbers, past.columns);
         }
@@ -150,14 +159,14 @@ impl Glm {
     }
 
     /// θ of a cell: the window oldest first.
-    fn theta(&self, cell: &Coefficients) -> Vec<f64> {
+    pub(super) fn theta(&self, cell: &Coefficients) -> Vec<f64> {
         let mut theta = reversed(&cell.filter, self.size[0] * self.size[1]);
         theta.extend_from_slice(&cell.history);
         theta.push(cell.bias);
         theta
     }
 
-    fn check_stimulus(&self, stimulus: &[f64]) -> Result<usize> {
+    pub(super) fn check_stimulus(&self, stimulus: &[f64]) -> Result<usize> {
         let pixels = self.size[0] * self.size[1];
         if self.lags == 0 || pixels == 0 {
             let found = format!("{} lags of {} × {} pixels", self.lags, self.size[0], self.size[1]);
@@ -243,16 +252,16 @@ impl Glm {
         let penalty = self.chosen(&design, response, bias, shape)?;
         let regression = Regression::new(&design, response, self.observation, &penalty);
         let minimum = regression.minimum(start(&design, bias), self.search)?;
-        let error = if design.len() <= MOST_ERRORS {
-            let covariance = factor(regression.hessian(&minimum.theta))?.inverse();
-            covariance.diagonal().iter().map(|variance| variance.sqrt()).collect()
-        } else {
-            vec![f64::NAN; design.len()]
-        };
-        let (filter, filter_error) =
-            (minimum.theta[..penalty.len()].to_vec(), error[..penalty.len()].to_vec());
+        let covariance = (design.len() <= MOST_ERRORS)
+            .then(|| Ok(factor(regression.hessian(&minimum.theta))?.inverse()))
+            .transpose()?;
+        let error = deviations(covariance.as_ref(), design.len());
+        let (pixels, n) = (shape[1] * shape[2], penalty.len());
+        let found = coefficients(&minimum.theta[..n], pixels, &minimum.theta[n..]);
+        let error = coefficients(&error[..n], pixels, &error[n..]);
+        let history_covariance = covariance.map_or_else(Vec::new, |c| of_history(&c, n));
         let penalty = (!penalty.is_empty()).then_some(penalty);
-        Ok(cell(filter, filter_error, &error, mean, minimum, penalty, None, shape))
+        Ok(GlmCell { found, error, history_covariance, mean, minimum, penalty, prior: None })
     }
 
     /// The bias of a cell that does not see its stimulus.
@@ -280,11 +289,13 @@ impl Glm {
         let regression = Regression::new(&design, response, self.observation, &penalty);
         let minimum = regression.minimum(start(&design, bias), self.search)?;
         let covariance = factor(regression.hessian(&minimum.theta))?.inverse();
-        let error: Vec<f64> = covariance.diagonal().iter().map(|variance| variance.sqrt()).collect();
-        let filter = prior.filter(&minimum.theta, slope);
-        let modes = covariance.view((0, 0), (prior.modes(), prior.modes())).into_owned();
-        let filter_error = prior.deviations(&modes, slope);
-        Ok(cell(filter, filter_error, &error, mean, minimum, None, Some(prior), shape))
+        let error = deviations(Some(&covariance), design.len());
+        let (pixels, n) = (shape[1] * shape[2], prior.modes());
+        let found = coefficients(&prior.filter(&minimum.theta, slope), pixels, &minimum.theta[n..]);
+        let modes = covariance.view((0, 0), (n, n)).into_owned();
+        let error = coefficients(&prior.deviations(&modes, slope), pixels, &error[n..]);
+        let history_covariance = of_history(&covariance, n);
+        Ok(GlmCell { found, error, history_covariance, mean, minimum, penalty: None, prior: Some(prior) })
     }
 
     /// The penalty, its open weights chosen by leaving out one fifth of the recording after the other.
@@ -362,27 +373,24 @@ fn reversed(filter: &[f64], pixels: usize) -> Vec<f64> {
     filter.chunks(pixels).rev().flatten().copied().collect()
 }
 
-/// A cell from its filter (oldest first) and the other coefficients, the last of `error`.
-fn cell(
-    filter: Vec<f64>,
-    filter_error: Vec<f64>,
-    error: &[f64],
-    mean: f64,
-    minimum: Minimum,
-    penalty: Option<Penalty>,
-    prior: Option<SmoothPrior>,
-    shape: [usize; 3],
-) -> GlmCell {
-    let pixels = shape[1] * shape[2];
-    let first = prior.as_ref().map_or(filter.len(), SmoothPrior::modes);
-    let last = minimum.theta.len() - 1;
-    let coefficients = |filter: &[f64], all: &[f64]| Coefficients {
-        filter: reversed(filter, pixels),
-        history: all[first..last].to_vec(),
-        bias: all[last],
-    };
-    let (found, error) = (coefficients(&filter, &minimum.theta), coefficients(&filter_error, error));
-    GlmCell { found, error, mean, minimum, penalty, prior }
+/// Standard errors of n coefficients; NaN where their covariance is not known.
+fn deviations(covariance: Option<&DMatrix<f64>>, n: usize) -> Vec<f64> {
+    covariance.map_or_else(
+        || vec![f64::NAN; n],
+        |covariance| covariance.diagonal().iter().map(|variance| variance.sqrt()).collect(),
+    )
+}
+
+/// The part of a covariance that belongs to the history: all coefficients from `first` but the bias.
+fn of_history(covariance: &DMatrix<f64>, first: usize) -> Vec<Vec<f64>> {
+    let range = first..covariance.nrows() - 1;
+    range.clone().map(|i| range.clone().map(|j| covariance[(i, j)]).collect()).collect()
+}
+
+/// Estimates, or their errors: the filter, oldest first, and history with bias.
+fn coefficients(filter: &[f64], pixels: usize, others: &[f64]) -> Coefficients {
+    let (bias, history) = others.split_last().expect("there always is a bias");
+    Coefficients { filter: reversed(filter, pixels), history: history.to_vec(), bias: *bias }
 }
 
 #[cfg(test)]

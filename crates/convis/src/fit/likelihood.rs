@@ -155,6 +155,17 @@ impl Loss {
         }
     }
 
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Poisson => "poisson",
+            Self::Bernoulli => "bernoulli",
+            Self::NegativeBinomial { .. } => "negative_binomial",
+            Self::Gaussian => "gaussian",
+            Self::Huber { .. } => "huber",
+        }
+    }
+
     /// ℓ, ∂ℓ/∂μ, ∂²ℓ/∂μ², and the expectation of the last over responses with mean μ.
     pub fn at(self, y: f64, mean: f64) -> [f64; 4] {
         match self {

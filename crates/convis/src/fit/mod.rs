@@ -33,6 +33,7 @@ mod likelihood;
 mod newton;
 mod penalty;
 mod raised_cosines;
+mod simulation;
 mod smooth_prior;
 
 pub use design::Design;
