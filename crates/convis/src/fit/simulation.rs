@@ -122,7 +122,7 @@ impl Glm {
         for t in 0..steps {
             for from in 0..drive.len() {
                 let mean = self.observation.mean(drive[from][t])[0];
-                if !(mean <= RUN_AWAY) {
+                if mean.is_nan() || mean > RUN_AWAY {
                     return Err(Error::Diverged(format!(
                         "simulate: unit {from} excites itself without end (a mean of {mean:.0} in step {t}); a refractory \
                          history, a smaller stimulus, or nonlinearity \"softplus\" keep it in bounds"
