@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,3 +25,12 @@ def movie():
         return np.random.default_rng(3).random((frames, height, width)).astype("float32")
 
     return make
+
+
+@pytest.fixture
+def data():
+    """The folder of real recordings, which stay outside the project."""
+    folder = Path(os.environ.get("CONVIS_DATA", Path(__file__).parents[4] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there: recordings stay outside the project (CONVIS_DATA names their folder)")
+    return folder
