@@ -164,3 +164,22 @@ def test_registered_states_need_good_names():
     for name in ("run", "_hidden", "a b", 3):
         with pytest.raises(ValueError, match="name"):
             Bad().register_state(name)
+
+
+def test_a_model_has_the_resolution_of_its_parts_and_so_have_its_outputs():
+    fine = convis.Resolution(pixel_per_degree=20.0, steps_per_second=250.0)
+    model = convis.models.Sequential([lambda x: x, convis.filters.GaussianBlur(0.1, resolution=fine)])
+    assert model.resolution == fine
+    xarray = pytest.importorskip("xarray")
+    output = model.run(np.ones((5, 4, 4))).to_xarray()
+    times = (output if isinstance(output, xarray.DataArray) else next(iter(output.data_vars.values()))).coords["time"]
+    assert float(times[1] - times[0]) == pytest.approx(1 / 250)
+    class Own(convis.Layer):
+        def forward(self, x):
+            return x
+    own = Own()
+    assert own.resolution == convis.Resolution(*convis.default_resolution._pair())
+    own.resolution = fine
+    assert own.resolution == fine
+    with pytest.raises(TypeError, match="expected a convis.Resolution"):
+        own.resolution = 10.0

@@ -87,7 +87,7 @@ class Container(Layer):
             raise ValueError(f"name: {name!r} is taken; choose another name")
         layer = _as_layer(layer)
         for other, before in self._layers():
-            ours, theirs = getattr(layer, "resolution", None), getattr(before, "resolution", None)
+            ours, theirs = layer._built_for(), before._built_for()
             if ours is not None and theirs is not None and ours != theirs:
                 raise ValueError(f"resolution of {name}: expected that of {other}, {theirs}, got {ours}")
         setattr(self, name, layer)

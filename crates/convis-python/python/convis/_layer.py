@@ -18,6 +18,7 @@ from ._optimizing import Optimizing
 from ._output import Output
 from ._parameter import Parameter
 from ._picturing import Picturing
+from ._resolution import Resolution, pair
 from ._run import Plan, in_python, run
 from ._state import State, kept
 from ._text import html_table, short, table, unknown
@@ -238,6 +239,24 @@ class Layer(Optimizing, Picturing):
     def modules(self) -> Iterator[Layer]:
         """Itself and every layer below."""
         return (layer for _, layer in self.named_modules())
+
+    @property
+    def resolution(self) -> Resolution:
+        """The resolution it was built for: that of its sub-layers, or the default where none has one.
+
+        A layer written in Python may set one of its own.
+        """
+        return self._built_for() or Resolution(*pair(None))
+
+    @resolution.setter
+    def resolution(self, value: Resolution) -> None:
+        if not isinstance(value, Resolution):
+            raise TypeError(f"resolution: expected a convis.Resolution, got {short(value)}")
+        self.__dict__["_resolution"] = value
+
+    def _built_for(self) -> Resolution | None:
+        own: Resolution | None = self.__dict__.get("_resolution")
+        return own or next((found for child in self.children() if (found := child._built_for())), None)
 
     def apply(self, f: Callable[[Layer], Any]) -> Layer:
         """Call `f` with every layer below, then with this one; returns the layer."""

@@ -69,9 +69,7 @@ class NativeLayer(Layer):
         short: dict[str, str] = self.__dict__.get("_short", {})
         return short
 
-    @property
-    def resolution(self) -> Resolution:
-        """The resolution it was built for."""
+    def _built_for(self) -> Resolution:
         return Resolution(*self._native.resolution)
 
     # ------------------------------------------------------------------ computing

@@ -418,7 +418,7 @@ def impulse_response(
     response = model.run(stimulus, dt=dt)
     movies = [with_it.numpy() * 1.0 - blank.numpy() for with_it, blank in zip(response, without, strict=True)]
     output = Output(movies, response.keys())
-    output._resolution = getattr(model, "resolution", Resolution())
+    output._resolution = model.resolution
     return output
 
 

@@ -62,7 +62,7 @@ def run(
             output = layer._run(frames, plan)
         else:
             output = stacked(list(_trials(layer, frames, plan, repeats)))
-    output._labels = labels(x)
+    output._resolution, output._labels = layer.resolution, labels(x)
     return output
 
 

@@ -288,7 +288,7 @@ def frame_means(values: ArrayLike, times_s: ArrayLike, edges_s: ArrayLike) -> Fl
     integral = until[before] + (at - times[before]) * (values[before] + there) / 2
     means = np.diff(integral) / np.diff(edges)
     means[~(inside[1:] & inside[:-1])] = np.nan
-    return means.astype(np.float64)
+    return means
 
 
 def read(
@@ -473,7 +473,7 @@ def _edges(count: int, step_s: float | None, frame_times_s: ArrayLike | None, st
     if step_s is not None:
         if not (step_s > 0 and np.isfinite(step_s)):
             raise ValueError(f"step_s: expected a number above 0, got {step_s}")
-        return start_s + step_s * np.arange(count + 1)
+        return start_s + step_s * np.arange(count + 1, dtype=np.float64)
     times = _increasing("frame_times_s", frame_times_s if frame_times_s is not None else [], count)
     if count < 2:
         raise ValueError("frame_times_s: expected at least 2 frames; for one give step_s")
