@@ -2,7 +2,7 @@
 //!
 //! A movie that passes through ten operations one after the other travels ten times between memory and processor. Here a
 //! *band* of some thousand pixels runs through all frames of a chunk, and in every frame through all operations: what one
-//! of them hands to the next never leaves the first cache. An operation that can be computed so offers
+//! of them hands to the next never leaves the nearest caches. An operation that can be computed so offers
 //! [`Operation::bandwise`](crate::Operation::bandwise); [`run`] computes a chain of them.
 //!
 //! Every number is computed by the same operations in the same order as alone: the bits do not depend on what is fused,
@@ -114,8 +114,9 @@ pub struct Link<'a, T> {
 /// Inputs that an operation may have.
 pub const MOST_INPUTS: usize = 4;
 
-/// Pixels of a band: what a few operations need of them fits into the first cache.
-const BAND_PIXELS: usize = 1024;
+/// Pixels of a band: what a dozen operations need of them fits into the second cache, and entering an operation costs
+/// little beside its work.
+const BAND_PIXELS: usize = 4096;
 
 /// Computes a chain of operations on movies of one size, each link after those it depends on.
 ///
@@ -198,12 +199,29 @@ fn run_band<T: Real>(
         states.push(arrays.collect());
         targets.push(band.target.take());
     }
+    // Movies that are read. Where a band is a part of the frame, the next one lies far away, and the processor does not look
+    // for it by itself.
+    let mut movies: Vec<&[T]> = vec![];
+    for input in chain.iter().flat_map(|(_, inputs)| inputs) {
+        if let Input::Movie(movie) = input
+            && n < signal.pixels()
+            && !movies.iter().any(|known| std::ptr::eq(*known, *movie))
+        {
+            movies.push(movie);
+        }
+    }
     // What each link hands on.
     let mut passed = vec![T::zero(); n * chain.len()];
     let mut scratch = vec![];
     let whole = 0..signal.pixels();
     for frame in 0..signal.frames {
         let band = Band { plane: tile.plane, frame, pixels: tile.pixels.clone() };
+        if frame + 1 < signal.frames {
+            let next = signal.at(tile.plane, frame + 1, &tile.pixels);
+            for movie in &movies {
+                simd::prefetch(&movie[next.clone()]);
+            }
+        }
         for (k, (operation, inputs)) in chain.iter().enumerate() {
             let seen = if operation.looks_around() { &whole } else { &tile.pixels };
             let (earlier, rest) = passed.split_at_mut(k * n);
@@ -233,16 +251,20 @@ fn run_band<T: Real>(
     }
 }
 
+/// Number of bands of at most so many pixels: as many for every thread.
+pub(crate) fn number(pixels: usize, most: usize) -> usize {
+    let threads = parallel::threads();
+    pixels.div_ceil(most * threads) * threads
+}
+
 /// Bands that keep all threads busy.
 fn cut(signal: &Signal, whole_rows: bool) -> Vec<Tile> {
     let pixels = signal.pixels();
     if pixels == 0 {
         return vec![];
     }
-    let threads = parallel::threads();
-    // As many for every thread, of at least 64 pixels each.
-    let rounds = pixels.div_ceil(BAND_PIXELS * threads);
-    let bands = (rounds * threads).min(pixels.div_ceil(64));
+    // At least 64 pixels each.
+    let bands = number(pixels, BAND_PIXELS).min(pixels.div_ceil(64));
     let unit = if whole_rows { signal.width } else { 64 };
     let step = pixels.div_ceil(unit).div_ceil(bands) * unit;
     (0..signal.planes)

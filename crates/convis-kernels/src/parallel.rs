@@ -73,9 +73,14 @@ pub fn install<R: Send>(f: impl FnOnce() -> R + Send) -> R {
     if rayon::current_thread_index().is_some() { f() } else { pool().install(f) }
 }
 
+/// Whether so much work is shared between threads.
+pub(crate) fn is_shared(work: usize) -> bool {
+    work >= WORTH_SHARING && threads() > 1
+}
+
 /// Calls `f` on every item; `work` is the whole amount of work in elementary pixel operations.
 pub fn for_each<I: Send>(items: Vec<I>, work: usize, f: impl Fn(I) + Sync + Send) {
-    if items.len() < 2 || work < WORTH_SHARING || threads() < 2 {
+    if items.len() < 2 || !is_shared(work) {
         items.into_iter().for_each(f);
     } else {
         install(|| items.into_par_iter().for_each(f));
@@ -84,7 +89,7 @@ pub fn for_each<I: Send>(items: Vec<I>, work: usize, f: impl Fn(I) + Sync + Send
 
 /// Calls `f` on every item and returns the results in the order of the items.
 pub fn map<I: Send, R: Send>(items: Vec<I>, work: usize, f: impl Fn(I) -> R + Sync + Send) -> Vec<R> {
-    if items.len() < 2 || work < WORTH_SHARING || threads() < 2 {
+    if items.len() < 2 || !is_shared(work) {
         items.into_iter().map(f).collect()
     } else {
         install(|| items.into_par_iter().map(f).collect())

@@ -8,7 +8,7 @@
 //!
 //! Where `CONVIS_ONE_LEVEL` is set while the library is built, kernels are compiled for AVX2 alone and everything runs on
 //! that: builds take half the time while one works on something else. Such a build runs on no older processor.
-#![allow(unsafe_code)] // calling a function compiled for more instructions than the build's baseline
+#![allow(unsafe_code)] // calling a function compiled for more instructions than the build's baseline; prefetching
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -127,6 +127,19 @@ fn with_avx512<R>(kernel: impl FnOnce() -> R) -> R {
 #[target_feature(enable = "avx2,fma")]
 fn with_avx2<R>(kernel: impl FnOnce() -> R) -> R {
     kernel()
+}
+
+/// Asks for numbers that will be read soon, where the processor has an instruction for that; changes nothing.
+#[inline(always)]
+pub(crate) fn prefetch<T>(numbers: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in numbers.chunks(64 / size_of::<T>()) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every processor of this architecture has the instruction, and it has no effect but on caches.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = numbers;
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! [`GainControl`], fast.
 //!
 //! Without feedback (λ = 0 and no conductance left from before) every pixel runs by itself and the conductance is
-//! a constant: one low-pass. With feedback a frame needs the whole frame before it; the rows of one frame are
-//! shared between threads.
+//! a constant: one low-pass. With feedback a frame needs what lies around every pixel two frames before it: the rows of
+//! two frames at a time are shared between threads.
+
+use std::ops::Range;
 
 use super::{Constants, GainControl};
 use crate::bands::{self, ByPixel, Pixelwise};
@@ -80,6 +82,12 @@ struct Membrane<T> {
 }
 
 impl<T: Real> Membrane<T> {
+    /// A a step later.
+    #[inline(always)]
+    fn adapted(&self, a: T, contrast: T) -> T {
+        (self.keep * a + self.take * contrast).flush()
+    }
+
     fn new(constants: &Constants) -> Self {
         Self {
             leak: T::of(constants.leak),
@@ -91,7 +99,17 @@ impl<T: Real> Membrane<T> {
     }
 }
 
-/// One plane, frame by frame.
+/// Frames that are computed together: A at one step needs V² around a pixel of the step *before* the last, so that V can go
+/// two frames on before it must be known around every pixel.
+const TOGETHER: usize = 2;
+
+/// Pixels of a band at most: what it needs fits into the second cache.
+const BAND_PIXELS: usize = 4096;
+
+/// Pixels whose rows are worked on together, at least.
+const BLOCK_PIXELS: usize = 1024;
+
+/// One plane.
 fn with_feedback<T: Real>(
     constants: &Constants,
     signal: Signal,
@@ -101,62 +119,168 @@ fn with_feedback<T: Real>(
     a: &mut [T],
 ) {
     let membrane = Membrane::<T>::new(constants);
-    let rows = Rows::new(&constants.taps, constants.lambda, signal.height, signal.width);
-    let width = signal.width;
-    // At most a few bands per thread: a frame is short work.
-    let band_rows = signal.height.div_ceil(8).max(2048_usize.div_ceil(width)).min(signal.height);
-    let work = signal.pixels() * (4 + constants.taps.weight.len());
-    // V² of the frame before and of this one.
-    let mut square: Vec<T> = v.iter().map(|&v| v * v).collect();
-    let mut square_now = vec![T::zero(); signal.pixels()];
-    // λ·B V² of the frame before.
-    let mut contrast = square_now.clone();
-    for t in 0..signal.frames {
-        let (done, now) = output.split_at_mut(t * signal.pixels());
-        let v_before: &[T] = if t == 0 { v } else { &done[(t - 1) * signal.pixels()..] };
-        let frame = t * signal.pixels()..(t + 1) * signal.pixels();
-        let bands: Vec<_> = now[..signal.pixels()]
-            .chunks_mut(band_rows * width)
-            .zip(a.chunks_mut(band_rows * width))
-            .zip(square_now.chunks_mut(band_rows * width))
-            .zip(contrast.chunks_mut(band_rows * width))
-            .zip(v_before.chunks(band_rows * width))
-            .zip(input[frame].chunks(band_rows * width))
-            .enumerate()
-            .collect();
-        parallel::for_each(bands, work, |(band, (((((v, a), square_now), contrast), v_before), input))| {
-            let mut padded = rows.scratch();
+    let (width, pixels) = (signal.width, signal.pixels());
+    let radius = constants.taps.weight.len() - 1;
+    let work = pixels * (4 + constants.taps.weight.len());
+    // Threads meet after every other frame; no bit depends on how they share it.
+    let shared = parallel::is_shared(TOGETHER * work);
+    let band = signal.height.div_ceil(if shared { bands::number(pixels, BAND_PIXELS) } else { 1 });
+    let rows = Rows::new(&constants.taps, constants.lambda, band + 2 * radius, width);
+    let mut bands: Vec<_> =
+        a.chunks_mut(band * width).enumerate().map(|(i, a)| Band::new(&rows, i * band, a)).collect();
+    for first in (0..signal.frames).step_by(TOGETHER) {
+        let frames = TOGETHER.min(signal.frames - first);
+        let (done, now) = output.split_at_mut(first * pixels);
+        // V of the two frames before; the first of a chunk needs A alone, which is there.
+        let before = [2, 1].map(|back| match first.checked_sub(back) {
+            Some(t) => Some(&done[t * pixels..(t + 1) * pixels]),
+            None => (first + 1 == back).then_some(&*v),
+        });
+        let mut items: Vec<_> = bands.iter_mut().map(|band| (band, [None, None])).collect();
+        for (k, frame) in now.chunks_mut(pixels).take(frames).enumerate() {
+            for (item, part) in items.iter_mut().zip(frame.chunks_mut(band * width)) {
+                item.1[k] = Some(part);
+            }
+        }
+        parallel::for_each(items, frames * work, |(band, now)| {
             simd::vectorized(
                 #[inline(always)]
-                || {
-                    for (row, contrast) in contrast.chunks_mut(width).enumerate() {
-                        blur_row(&rows, &square, band * band_rows + row, &mut padded, contrast);
-                    }
-                    membrane_step(&membrane, input, v_before, contrast, a, v, square_now);
-                },
+                || band.advance(&membrane, &rows, before, &input[first * pixels..], now),
             );
         });
-        std::mem::swap(&mut square, &mut square_now);
     }
-    v.copy_from_slice(&output[(signal.frames - 1) * signal.pixels()..]);
+    // A after the last frame, from V of the one before it.
+    let before = if signal.frames == 1 { &*v } else { &output[(signal.frames - 2) * pixels..] };
+    parallel::for_each(bands, work, |mut band| {
+        simd::vectorized(
+            #[inline(always)]
+            || band.adapt(&membrane, &rows, &before[..pixels]),
+        );
+    });
+    v.copy_from_slice(&output[(signal.frames - 1) * pixels..]);
 }
 
+/// Some rows of a plane, and working memory for them.
+struct Band<'a, T> {
+    first_row: usize,
+    a: &'a mut [T],
+    /// V² of two frames, with the rows around those of the band.
+    squares: [Vec<T>; TOGETHER],
+    /// λ·B V² of some rows.
+    contrast: Vec<T>,
+    padded: Vec<T>,
+}
+
+impl<'a, T: Real> Band<'a, T> {
+    fn new(rows: &Rows<T>, first_row: usize, a: &'a mut [T]) -> Self {
+        let squares = a.len() + 2 * rows.radius() * rows.width;
+        // Rows that fill whole vectors together.
+        let unit = T::LANES >> rows.width.trailing_zeros().min(T::LANES.trailing_zeros());
+        let block = BLOCK_PIXELS.div_ceil(unit * rows.width) * unit * rows.width;
+        Self {
+            first_row,
+            a,
+            squares: [(); TOGETHER].map(|()| vec![T::zero(); squares]),
+            contrast: vec![T::zero(); block],
+            padded: rows.scratch(),
+        }
+    }
+
+    /// Keeps the squares of the rows of a frame of V; beyond the border are copies of the border row.
+    #[inline(always)]
+    fn square(&mut self, k: usize, rows: &Rows<T>, v: &[T]) {
+        let last = v.len() / rows.width - 1;
+        for (i, squares) in self.squares[k].chunks_exact_mut(rows.width).enumerate() {
+            let row = (self.first_row + i).saturating_sub(rows.radius()).min(last);
+            for (square, &v) in squares.iter_mut().zip(&v[row * rows.width..][..rows.width]) {
+                *square = v * v;
+            }
+        }
+    }
+
+    /// λ·B V² of the pixels `here`, whole rows.
+    #[inline(always)]
+    fn blur(&mut self, k: usize, rows: &Rows<T>, here: &Range<usize>) {
+        let first = here.start / rows.width + rows.radius();
+        for (i, row) in self.contrast[..here.len()].chunks_exact_mut(rows.width).enumerate() {
+            blur_row(rows, &self.squares[k], first + i, &mut self.padded, row);
+        }
+    }
+
+    /// The next frames; `before` are the two frames of V before them, where they are needed.
+    #[inline(always)]
+    fn advance(
+        &mut self,
+        membrane: &Membrane<T>,
+        rows: &Rows<T>,
+        before: [Option<&[T]>; TOGETHER],
+        input: &[T],
+        mut now: [Option<&mut [T]>; TOGETHER],
+    ) {
+        for (k, v) in before.iter().enumerate() {
+            if let Some(v) = v
+                && now[k].is_some()
+            {
+                self.square(k, rows, v);
+            }
+        }
+        let start = self.first_row * rows.width;
+        let Some(v_before) = before[1] else { return };
+        let pixels = v_before.len();
+        for here in blocks(self.a.len(), self.contrast.len()) {
+            let at = start + here.start..start + here.end;
+            let mut v_before = &v_before[at.clone()];
+            for (k, v) in now.iter_mut().enumerate() {
+                let Some(v) = v else { break };
+                let v = &mut v[here.clone()];
+                let input = &input[k * pixels..][at.clone()];
+                if before[k].is_some() {
+                    self.blur(k, rows, &here);
+                    let (a, contrast) = (&mut self.a[here.clone()], &self.contrast[..here.len()]);
+                    membrane_step::<T, true>(membrane, input, v_before, contrast, a, v);
+                } else {
+                    membrane_step::<T, false>(membrane, input, v_before, input, &mut self.a[here.clone()], v);
+                }
+                v_before = v;
+            }
+        }
+    }
+
+    /// A a step later, given V of the step before.
+    #[inline(always)]
+    fn adapt(&mut self, membrane: &Membrane<T>, rows: &Rows<T>, before: &[T]) {
+        self.square(0, rows, before);
+        for here in blocks(self.a.len(), self.contrast.len()) {
+            self.blur(0, rows, &here);
+            for (a, &contrast) in self.a[here].iter_mut().zip(&self.contrast) {
+                *a = membrane.adapted(*a, contrast);
+            }
+        }
+    }
+}
+
+/// The ranges of `0..len` of so many numbers.
+fn blocks(len: usize, block: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..len).step_by(block).map(move |start| start..(start + block).min(len))
+}
+
+/// A, where it is not that of this step already, then V.
 #[inline(always)]
-fn membrane_step<T: Real>(
+fn membrane_step<T: Real, const ADAPT: bool>(
     membrane: &Membrane<T>,
     input: &[T],
     v_before: &[T],
     contrast: &[T],
     a: &mut [T],
     v: &mut [T],
-    square: &mut [T],
 ) {
     for i in 0..v.len() {
+        if ADAPT {
+            a[i] = membrane.adapted(a[i], contrast[i]);
+        }
         let g = membrane.leak + a[i];
         let rest = membrane.input_amp * input[i] / g;
         let decay = (-membrane.step_s * g).exp_of_negative();
         v[i] = (rest + (v_before[i] - rest) * decay).flush();
-        a[i] = (membrane.keep * a[i] + membrane.take * contrast[i]).flush();
-        square[i] = v[i] * v[i];
     }
 }

@@ -1,8 +1,8 @@
 //! One step of a row of neurons in closed form.
 //!
 //! Vector code advances all neurons as if none spiked and marks those that reached the threshold or whose
-//! refractory period ends within the step. These few are gathered and solved together, in double precision and again
-//! in vector code; only a neuron that spikes twice in a step is solved by itself.
+//! refractory period ends within the step. These few are gathered from all rows and solved together, in double precision and
+//! again in vector code; only a neuron that spikes twice in a step is solved by itself.
 
 use super::{Neuron, Spike, Step, noise_of_rest, refractory_s};
 use crate::random::{BLOCK, Use, normal};
@@ -42,23 +42,33 @@ pub(super) fn step<T: Real>(
                 let skip = at.first_pixel % BLOCK;
                 let n = (ROW - skip).min(current.len() - first);
                 let row = first..first + n;
-                let (v, r) = (&mut v[row.clone()], &mut r[row.clone()]);
-                let (current, spikes) = (&current[row.clone()], &mut spikes[row]);
-                first += n;
                 if constants.noise > T::zero() {
                     let block = at.first_pixel / BLOCK;
                     let noise = &mut noise[..skip + n];
                     normal::fill_inline(at.key, at.plane, block, Use::Current as u32, at.number, noise);
                 }
-                spikes.fill(0);
-                advance(constants, current, &noise[skip..skip + n], v, r, &mut target, &mut marks);
+                spikes[row.clone()].fill(0);
+                let (v_row, r_row) = (&mut v[row.clone()], &mut r[row.clone()]);
+                advance(
+                    constants,
+                    &current[row],
+                    &noise[skip..skip + n],
+                    v_row,
+                    r_row,
+                    &mut target,
+                    &mut marks,
+                );
                 let count = list(&mut marks, n, &mut marked);
-                for part in marked[..count].chunks(FEW) {
-                    few.gather(neuron, at, part, &target, v, r);
-                    few.solve(neuron, part.len());
-                    few.scatter(neuron, at, part, v, r, spikes, events.as_deref_mut());
+                for &i in &marked[..count] {
+                    let i = usize::from(i);
+                    few.add(neuron, step, first + i, target[i], v, r);
+                    if few.count == FEW {
+                        few.finish(neuron, step, v, r, spikes, events.as_deref_mut());
+                    }
                 }
+                first += n;
             }
+            few.finish(neuron, step, v, r, spikes, events);
         },
     );
 }
@@ -154,6 +164,9 @@ fn charging_s(leak_hz: f64, e: f64, start: f64) -> f64 {
 
 /// A few neurons that spike or wake up in this step.
 struct Few {
+    count: usize,
+    /// Where they stand among the neurons of the step.
+    index: [usize; FEW],
     /// Resting potential.
     e: [f64; FEW],
     /// Potential at the end of the refractory period, or of the step before.
@@ -174,61 +187,45 @@ impl Few {
     #[inline(always)]
     const fn new() -> Self {
         let none = [0.0; FEW];
-        Self { e: none, start: none, now: none, refractory: none, v: none, r: none, time: none }
+        Self {
+            count: 0,
+            index: [0; FEW],
+            e: none,
+            start: none,
+            now: none,
+            refractory: none,
+            v: none,
+            r: none,
+            time: none,
+        }
     }
 
+    /// Adds neuron `i`, whose resting potential is `e`.
     #[inline(always)]
-    fn gather<T: Real>(
+    fn add<T: Real>(&mut self, neuron: &Neuron, step: Step, i: usize, e: T, v: &[T], r: &[T]) {
+        let k = self.count;
+        self.index[k] = i;
+        self.e[k] = e.double();
+        self.start[k] = if r[i] > T::zero() { 0.0 } else { v[i].double() };
+        self.now[k] = r[i].double() * neuron.step_s;
+        self.refractory[k] = refractory_s(neuron, step, i, 0);
+        self.count += 1;
+    }
+
+    /// Solves them, puts spikes and the state after the step where they belong, and is empty again.
+    #[inline(always)]
+    fn finish<T: Real>(
         &mut self,
         neuron: &Neuron,
         step: Step,
-        index: &[u8],
-        target: &[T; ROW],
-        v: &[T],
-        r: &[T],
-    ) {
-        for (k, &i) in index.iter().enumerate() {
-            let i = usize::from(i);
-            self.e[k] = target[i].double();
-            self.start[k] = if r[i] > T::zero() { 0.0 } else { v[i].double() };
-            self.now[k] = r[i].double() * neuron.step_s;
-            self.refractory[k] = refractory_s(neuron, step, i, 0);
-        }
-    }
-
-    /// As the reference does it, up to the first spike.
-    #[inline(always)]
-    fn solve(&mut self, neuron: &Neuron, count: usize) {
-        let (g, d) = (neuron.leak_hz, neuron.step_s);
-        // A whole number of vectors; what lies beyond the count is computed for nothing.
-        let n = count.next_multiple_of(LANES).min(FEW);
-        let (e, start, now, refractory) =
-            (&self.e[..n], &self.start[..n], &self.now[..n], &self.refractory[..n]);
-        let (v, r, time) = (&mut self.v[..n], &mut self.r[..n], &mut self.time[..n]);
-        for k in 0..n {
-            let end = e[k] + (start[k] - e[k]) * (-(g * (d - now[k]))).exp_of_negative();
-            let spike = now[k] + charging_s(g, e[k], start[k]);
-            let spikes = crosses(e[k], start[k], end);
-            time[k] = if spikes { spike } else { -1.0 };
-            v[k] = if spikes { 0.0 } else { end };
-            r[k] = if spikes { (spike + refractory[k] - d) / d } else { 0.0 };
-        }
-    }
-
-    /// Puts spikes and the state after the step where they belong.
-    #[inline(always)]
-    fn scatter<T: Real>(
-        &self,
-        neuron: &Neuron,
-        step: Step,
-        index: &[u8],
         v: &mut [T],
         r: &mut [T],
         spikes: &mut [u8],
         mut events: Option<&mut Vec<Spike>>,
     ) {
-        for (k, &i) in index.iter().enumerate() {
-            let i = usize::from(i);
+        self.solve(neuron);
+        for k in 0..self.count {
+            let i = self.index[k];
             let mut after = (u8::from(self.time[k] >= 0.0), self.v[k], self.r[k]);
             if self.r[k] < 0.0 {
                 let before = (self.e[k], self.start[k], self.now[k]);
@@ -240,6 +237,26 @@ impl Few {
             }
             spikes[i] = after.0;
             (v[i], r[i]) = (T::of(after.1), T::of(after.2));
+        }
+        self.count = 0;
+    }
+
+    /// As the reference does it, up to the first spike.
+    #[inline(always)]
+    fn solve(&mut self, neuron: &Neuron) {
+        let (g, d) = (neuron.leak_hz, neuron.step_s);
+        // A whole number of vectors; what lies beyond the count is computed for nothing.
+        let n = self.count.next_multiple_of(LANES).min(FEW);
+        let (e, start, now, refractory) =
+            (&self.e[..n], &self.start[..n], &self.now[..n], &self.refractory[..n]);
+        let (v, r, time) = (&mut self.v[..n], &mut self.r[..n], &mut self.time[..n]);
+        for k in 0..n {
+            let end = e[k] + (start[k] - e[k]) * (-(g * (d - now[k]))).exp_of_negative();
+            let spike = now[k] + charging_s(g, e[k], start[k]);
+            let spikes = crosses(e[k], start[k], end);
+            time[k] = if spikes { spike } else { -1.0 };
+            v[k] = if spikes { 0.0 } else { end };
+            r[k] = if spikes { (spike + refractory[k] - d) / d } else { 0.0 };
         }
     }
 }

@@ -23,6 +23,11 @@ impl<T: Real> Rows<T> {
         Self { down: taps.weight_as(gain), along: taps.weight_as(1.0), height, width }
     }
 
+    /// Rows and columns around a pixel that enter its sum, on one side.
+    pub fn radius(&self) -> usize {
+        self.down.len() - 1
+    }
+
     /// A row with room for the replicated border on both sides.
     pub fn scratch(&self) -> Vec<T> {
         vec![T::zero(); self.width + 2 * (self.along.len() - 1)]
