@@ -3,6 +3,10 @@
 A block that is fenced as ``python`` runs; one fenced as ``python raises`` has to end with an exception. The blocks of a
 page share their names, as the cells of a notebook do. What a block prints, the value of its last line, and the figures it
 leaves open are shown below it.
+
+A page that begins with ``<!-- needs: FILE -->`` works on a recording that does not come with the project. Where the file is
+found (in the folder that CONVIS_DATA names, by default shared/data beside the project) its blocks run; elsewhere what they
+have shown before is read from the folder ``kept``. ``python docs/book/blocks.py`` writes that folder anew.
 """
 
 from __future__ import annotations
@@ -10,8 +14,11 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import json
+import os
 import re
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
@@ -19,7 +26,9 @@ from pathlib import Path
 from typing import Any
 
 PAGES = Path(__file__).parent / "pages"
+KEPT = Path(__file__).parent / "kept"
 
+_NEEDS = re.compile(r"\A<!-- needs: (?P<file>\S+) -->\n")
 _FENCE = re.compile(r"^```python(?P<how>[^\n]*)\n(?P<code>.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
 
 
@@ -105,13 +114,58 @@ def _figures() -> list[bytes]:
 
 
 def run_page(page: str, name: str) -> Iterator[tuple[str, Shown | None]]:
-    """The pieces of a page as they stand there, each block with what it has shown."""
+    """The pieces of a page as they stand there, each block with what it has shown.
+
+    Runs in the current folder; a recording that the page needs is linked into it, and where there is none, what was kept is
+    shown.
+    """
+    needed = _NEEDS.match(page)
+    recording = _recording(needed["file"]) if needed else None
+    if recording is not None:
+        os.symlink(recording, recording.name)
     session = Session(name)
+    before = iter(kept(name)) if needed and recording is None else None
     for part in parts(page):
         if isinstance(part, Block):
-            yield f"```python\n{part.code}```\n", session.run(part)
+            yield f"```python\n{part.code}```\n", session.run(part) if before is None else next(before)
         else:
             yield part, None
+
+
+def _recording(name: str) -> Path | None:
+    """Where a recording is."""
+    folder = os.environ.get("CONVIS_DATA", Path(__file__).parents[3] / "shared" / "data")
+    path = Path(folder).absolute() / name
+    return path if path.is_file() else None
+
+
+def kept(name: str) -> list[Shown]:
+    """What the blocks of a page have shown when it was run last with its recording."""
+    stem = name.removesuffix(".md")
+    shown = json.loads((KEPT / f"{stem}.json").read_text())
+    return [Shown(one["text"], one["html"], [(KEPT / figure).read_bytes() for figure in one["figures"]]) for one in shown]
+
+
+def keep(name: str) -> None:
+    """Run a page, and keep what its blocks show."""
+    page, stem = (PAGES / name).read_text(), name.removesuffix(".md")
+    KEPT.mkdir(exist_ok=True)
+    entries, figures = [], 0
+    here = os.getcwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            ran = [shown for _, shown in run_page(page, name) if shown is not None]
+        finally:
+            os.chdir(here)
+    for shown in ran:
+        names = []
+        for figure in shown.figures:
+            names.append(f"{stem}-{figures}.png")
+            (KEPT / names[-1]).write_bytes(figure)
+            figures += 1
+        entries.append({"text": shown.text, "html": shown.html, "figures": names})
+    (KEPT / f"{stem}.json").write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n")
 
 
 def notebook(page: str) -> dict[str, Any]:
@@ -143,3 +197,15 @@ def shown_as_markdown(shown: Shown, figures: list[str]) -> str:
         lines.append(f'<div class="shown">{shown.html}</div>')
     lines += [f"![]({figure})" for figure in figures]
     return "\n" + "\n\n".join(lines) + "\n" if lines else ""
+
+
+if __name__ == "__main__":
+    os.environ["MPLBACKEND"] = "Agg"
+    for path in sorted(PAGES.glob("*.md")):
+        needed = _NEEDS.match(path.read_text())
+        if needed is None:
+            continue
+        if _recording(needed["file"]) is None:
+            raise SystemExit(f"{path.name} needs {needed['file']}: set CONVIS_DATA to the folder that has it")
+        keep(path.name)
+        print(f"{path.name}: kept")

@@ -31,6 +31,24 @@ def test_the_blocks_run(name, tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("path", sorted(blocks.KEPT.glob("*.json")), ids=lambda path: path.stem)
+def test_what_was_kept_is_what_the_page_shows(path, tmp_path, monkeypatch, data):
+    name = f"{path.stem}.md"
+    before = blocks.kept(name)
+    monkeypatch.chdir(tmp_path)
+    ran = [shown for _, shown in blocks.run_page((blocks.PAGES / name).read_text(), name) if shown is not None]
+    assert [shown.text for shown in ran] == [shown.text for shown in before], "python docs/book/blocks.py keeps it anew"
+    assert [len(shown.figures) for shown in ran] == [len(shown.figures) for shown in before]
+
+
+def test_a_page_without_its_recording_shows_what_was_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("CONVIS_DATA", str(tmp_path))
+    page = (blocks.PAGES / "recorded_cells.md").read_text()
+    ran = [shown for _, shown in blocks.run_page(page, "recorded_cells.md") if shown is not None]
+    assert [shown.text for shown in ran] == [shown.text for shown in blocks.kept("recorded_cells.md")]
+    assert sum(len(shown.figures) for shown in ran) > 3 and all(figure[:4] == b"\x89PNG" for s in ran for figure in s.figures)
+
+
 def test_pages_of_the_menu_are_there_and_no_others():
     menu = [line.rsplit(" ", 1)[-1] for line in (BOOK / "mkdocs.yml").read_text().splitlines() if line.endswith(".md")]
     assert sorted(menu) == sorted([*PAGES, "reference/index.md"])
