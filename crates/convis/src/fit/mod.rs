@@ -8,6 +8,9 @@
 //! | [`Design`] | what the response is regressed on: windows of the stimulus, spike history |
 //! | [`Penalty`] | what a filter should look like when the data do not say |
 //! | [`SmoothPrior`] | a prior for smooth filters whose scales the data choose |
+//! | [`Training`] | other models, by gradients: early stopping, restarts, checkpoints; [`LayerObjective`] trains a layer |
+//! | [`Recording`] | what was recorded, and how likely it is given the output of a model |
+//! | [`information`] | standard errors of what was trained, and what the data do not determine |
 //! | [`Regression`] | the three together, with gradient, curvature and [minimum](Regression::minimum) |
 //!
 //! # Example
@@ -35,6 +38,7 @@ mod penalty;
 mod raised_cosines;
 mod simulation;
 mod smooth_prior;
+mod training;
 
 pub use design::Design;
 pub use glm::{Coefficients, Glm, GlmCell, Regularizer};
@@ -43,3 +47,8 @@ pub use newton::{Minimum, NewtonOptions, Regression};
 pub use penalty::Penalty;
 pub use raised_cosines::RaisedCosines;
 pub use smooth_prior::{Envelope, SmoothPrior};
+pub use training::{
+    Compared, Coordinates, Counted, Domain, Ended, Evaluation, Finished, Hazards, Information,
+    LayerObjective, Method, Objective, Pixel, Readout, Recording, Snapshot, Threshold, Trained, Training,
+    information,
+};
