@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
-use convis::layer::{Part, Scope, stages};
+use convis::layer::{Part, Recorder, Scope, stages};
 use convis::run::{Chunk, Movie, RunOptions, run};
 use convis::tensor::buffer::Buffer;
 use convis::tensor::{Data, Numbers};
@@ -143,6 +143,29 @@ impl PyLayer {
         })?;
         *state = after;
         Ok(output.into_movies().into_iter().map(|(name, movie)| (name, movie.into())).collect())
+    }
+
+    /// Compute one chunk, advance the state, and return the outputs of a stage with their history.
+    fn call_stage(
+        &self,
+        py: Python<'_>,
+        input: &Bound<'_, PyAny>,
+        stage: &str,
+        tracked: bool,
+    ) -> PyResult<Movies> {
+        let input = arrays::borrowed(input)?;
+        let mut state = self.state()?;
+        let mut after = state.clone();
+        let mode = if tracked { GradientMode::Call } else { GradientMode::Off };
+        let path = self.below(stage);
+        let mut recorder = Recorder { stages: vec![path.clone()], ..Recorder::default() };
+        let (output, after) = compute(py, || {
+            checked(convis::call(&*self.placed, &input, &mut after, mode, Some(&mut recorder)))?;
+            let output = recorder.outputs.remove(&path);
+            Ok((output.map_or_else(Vec::new, Output::into_movies), after))
+        })?;
+        *state = after;
+        Ok(output.into_iter().map(|(name, movie)| (name, movie.into())).collect())
     }
 
     /// Run on a whole movie, chunk by chunk: outputs, outputs of the stages, spikes of the spiking layers by path.

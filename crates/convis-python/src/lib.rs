@@ -7,7 +7,7 @@
 //! | `arrays.rs` | numpy arrays to tensors and back, without copying where possible |
 //! | `frames.rs` | movies in files |
 //! | `description.rs` | configurations of retinas |
-//! | `fit.rs` | regressions on recordings |
+//! | `fit.rs`, `training.rs` | regressions on recordings; fits by gradients |
 //! | `tensor.rs`, `parameter.rs`, `state.rs`, `layer.rs`, `optimizers.rs` | the Python classes |
 //! | `models.rs`, `options.rs` | layers by name and options |
 //! | `stimuli.rs` | stimuli and kernels by name and options |
@@ -30,6 +30,7 @@ mod parameter;
 mod state;
 mod stimuli;
 mod tensor;
+mod training;
 
 use pyo3::prelude::*;
 
@@ -69,6 +70,9 @@ mod _native {
     use super::stimuli::{PyExponentialKernel, PyStimulus, deriche, kernel, sample_data, stimulus};
     #[pymodule_export]
     use super::tensor::{PyTensor, cat, loss, pause_recording, recording, stack};
+
+    #[pymodule_export]
+    use super::training::{PyRecording, PySnapshot, information, train};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -11,7 +11,8 @@ use convis::filters::{
 use convis::fit::Nonlinearity;
 use convis::models::LNP;
 use convis::models::{
-    L, LN, LNFDLNF, LNLN, LNLNLN, LNLNLNLN, LNSN, McIntosh, McIntoshOptions, RFN, Readout, StageOptions,
+    DivisiveNormalization, L, LN, LNFDLNF, LNLN, LNLNLN, LNLNLNLN, LNSN, McIntosh, McIntoshOptions, RFN,
+    Readout, SeparableSTRF, SpatialContrast, StageOptions, Subunits,
 };
 use convis::retina::{
     Bipolar, FullConvolutionOplFilter, GanglionInput, GanglionSpiking, HalfRecursiveOplFilter, Opl, OplKind,
@@ -184,11 +185,21 @@ fn layer(kind: &str, o: &Options<'_>, resolution: Resolution) -> PyResult<Arc<dy
             made(GanglionSpiking::new(integration(o)?, r).and_then(|cells| cells.with_surrogate(surrogate)))
         }
         "LNP" => {
-            let nonlinearity = match checked(Nonlinearity::named(&o.text("nonlinearity")?))? {
-                Nonlinearity::Power(_) => Nonlinearity::Power(o.number("power")?),
-                other => other,
-            };
-            made(LNP::new(o.count("units")?, o.count("lags")?, o.counts("spatial")?, nonlinearity, r))
+            made(LNP::new(o.count("units")?, o.count("lags")?, o.counts("spatial")?, nonlinearity(o)?, r))
+        }
+        "SeparableSTRF" => {
+            let (units, rank, lags) = (o.count("units")?, o.count("rank")?, o.count("lags")?);
+            made(SeparableSTRF::new(units, rank, lags, o.counts("spatial")?, nonlinearity(o)?, r))
+        }
+        "Subunits" => {
+            let (units, filters) = (o.count("units")?, o.count("filters")?);
+            let (kernel, spatial) = (o.counts("kernel_dim")?, o.counts("spatial")?);
+            made(Subunits::new(units, filters, kernel, spatial, nonlinearity(o)?, r))
+        }
+        "SpatialContrast" => made(SpatialContrast::new(o.count("lags")?, nonlinearity(o)?, r)),
+        "DivisiveNormalization" => {
+            let (units, lags) = (o.count("units")?, o.count("lags")?);
+            made(DivisiveNormalization::new(units, lags, o.counts("spatial")?, nonlinearity(o)?, r))
         }
         "Retina" => {
             let options = RetinaOptions {
@@ -231,6 +242,13 @@ fn stage(o: &Options<'_>) -> PyResult<StageOptions> {
 
 fn history(o: &Options<'_>) -> PyResult<History> {
     o.choice("mode", &History::ALL.map(|mode| (mode.name(), mode)))
+}
+
+fn nonlinearity(o: &Options<'_>) -> PyResult<Nonlinearity> {
+    Ok(match checked(Nonlinearity::named(&o.text("nonlinearity")?))? {
+        Nonlinearity::Power(_) => Nonlinearity::Power(o.number("power")?),
+        other => other,
+    })
 }
 
 fn integration(o: &Options<'_>) -> PyResult<Integration> {

@@ -13,9 +13,10 @@ from . import _native, metrics
 from ._files import write
 from ._glm import GLM, told
 from ._lnp import LNP
-from ._text import short, unknown
+from ._text import unknown
+from ._training import TrainedFit, train
 
-__all__ = ["Fit", "bin_spikes", "fit"]
+__all__ = ["Fit", "TrainedFit", "bin_spikes", "fit", "train"]
 
 _METRICS = ("bits_per_spike", "deviance_explained", "log_likelihood", "pearson")
 
@@ -64,7 +65,7 @@ def bin_spikes(times_s: ArrayLike, step_s: float, steps: int, start_s: float = 0
 
 
 def fit(
-    model: LNP | GLM,
+    model: Any,
     stimulus: ArrayLike,
     response: ArrayLike | Sequence[ArrayLike],
     loss: str = "poisson",
@@ -76,14 +77,19 @@ def fit(
     space: float | None = None,
     dispersion: float = 1.0,
     delta: float = 1.0,
-    iterations: int = 100,
-    tolerance: float = 1e-10,
-) -> Fit:
-    """Fit the model of recorded cells: the maximum of the (penalised) likelihood, by Newton's method.
+    iterations: int | None = None,
+    tolerance: float | None = None,
+    **training: Any,
+) -> Any:
+    """Fit a model to a recording.
+
+    The models of recorded cells, :class:`convis.models.LNP` and :class:`convis.models.GLM`: the maximum of the (penalised)
+    likelihood, by Newton's method.
+    Every other model is fitted by gradients: :func:`train` says how, and which further options there are.
 
     Parameters
     ----------
-    model : LNP or GLM
+    model : LNP, GLM, or any Layer
         The model; its filters, histories and biases are set. It takes the number of cells of `response`.
     stimulus : array_like
         ``(time,)``, or ``(time, rows, columns)`` for filters in space. Frames before the first count as zero.
@@ -103,14 +109,16 @@ def fit(
         r of the negative binomial distribution, whose variance is ``m + m^2 / r``.
     delta : float
         Where outliers begin for ``"huber"``.
-    iterations : int
-        Most iterations.
-    tolerance : float
-        The search ends where a step promises less than this part of the loss.
+    iterations : int, optional
+        Most iterations: 100.
+    tolerance : float, optional
+        The search ends where a step promises less than this part of the loss: 1e-10.
+    **training
+        Options of :func:`train`, for other models.
 
     Returns
     -------
-    Fit
+    Fit, or TrainedFit
 
     Raises
     ------
@@ -134,7 +142,15 @@ def fit(
     True
     """
     if not isinstance(model, (LNP, GLM)):
-        raise TypeError(f"model: expected a convis.models.LNP or GLM, got {short(model)}; other models: model.optimize")
+        if not (regularizer in (None, "none") and ridge is None and time is None and space is None):
+            raise ValueError(f"regularizer: expected none for a {type(model).__name__}; it is for LNP and GLM models")
+        given = {"iterations": iterations, "tolerance": tolerance}
+        training |= {name: value for name, value in given.items() if value is not None}
+        return train(
+            model, stimulus, response, loss, step_s=step_s, dispersion=dispersion, delta=delta, **training
+        )
+    if training:
+        raise TypeError(f"{next(iter(training))}: an LNP or GLM model has no such option; see convis.fitting.train for others")
     movie = model._movie(stimulus)
     counts = _responses(response, len(movie), step_s)
     names = (None, "none", "ridge", "smooth", "auto")
@@ -151,8 +167,8 @@ def fit(
         ridge=ridge,
         time=time,
         space=space,
-        iterations=iterations,
-        tolerance=tolerance,
+        iterations=100 if iterations is None else iterations,
+        tolerance=1e-10 if tolerance is None else tolerance,
     )
     cells = _native.fit_glm(options, movie.ravel(), np.ascontiguousarray(counts.T))
     model._take(cells, loss, float(dispersion))

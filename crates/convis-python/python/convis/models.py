@@ -37,6 +37,7 @@ from ._lnp import LNP
 from ._movies import whole
 from ._native_layer import NativeLayer, native_layer
 from ._parameter import Parameter
+from ._rate_models import DivisiveNormalization, SeparableSTRF, SpatialContrast, Subunits
 from ._resolution import Resolution
 from ._text import short
 from .filters import RF, NLRectify, _Convolution
@@ -54,6 +55,7 @@ __all__ = [
     "RF",
     "RFN",
     "Dict",
+    "DivisiveNormalization",
     "Function",
     "L",
     "LNCascade",
@@ -62,7 +64,10 @@ __all__ = [
     "Parallel",
     "RaisedCosines",
     "Readout",
+    "SeparableSTRF",
     "Sequential",
+    "SpatialContrast",
+    "Subunits",
     "make_parallel_sequential_model",
     "make_sequential_parallel_model",
 ]

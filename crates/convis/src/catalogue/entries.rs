@@ -11,8 +11,9 @@ use crate::filters::{
 };
 use crate::fit::Nonlinearity;
 use crate::models::{
-    Combination, Dict, L, LN, LNCascade, LNFDLNF, LNLN, LNLNLN, LNLNLNLN, LNP, LNSN, List, McIntosh,
-    McIntoshOptions, Mode, Parallel, RFN, Readout, Sequential, Stage, StageOptions,
+    Combination, Dict, DivisiveNormalization, L, LN, LNCascade, LNFDLNF, LNLN, LNLNLN, LNLNLNLN, LNP, LNSN,
+    List, McIntosh, McIntoshOptions, Mode, Parallel, RFN, Readout, SeparableSTRF, Sequential,
+    SpatialContrast, Stage, StageOptions, Subunits,
 };
 use crate::retina::description::SpikingChannel;
 use crate::retina::{
@@ -514,6 +515,46 @@ pub(super) const ALL: &[Entry] = &[
         build: |r| Ok(Arc::new(LNP::new(1, 5, [1, 1], Nonlinearity::Exp, r)?)),
         source: include_str!("../models/lnp.rs"),
         type_name: "LNP",
+    },
+    Entry {
+        name: "SeparableSTRF",
+        also: &[],
+        group: Group::Models,
+        gradient: Gradient::All,
+        any_chunks: true,
+        build: |r| Ok(Arc::new(SeparableSTRF::new(1, 2, 5, [1, 1], Nonlinearity::Softplus, r)?)),
+        source: include_str!("../models/separable_strf.rs"),
+        type_name: "SeparableSTRF",
+    },
+    Entry {
+        name: "Subunits",
+        also: &[],
+        group: Group::Models,
+        gradient: Gradient::All,
+        any_chunks: true,
+        build: |r| Ok(Arc::new(Subunits::new(1, 2, [5, 3, 3], [1, 1], Nonlinearity::Softplus, r)?)),
+        source: include_str!("../models/subunits.rs"),
+        type_name: "Subunits",
+    },
+    Entry {
+        name: "SpatialContrast",
+        also: &[],
+        group: Group::Models,
+        gradient: Gradient::All,
+        any_chunks: true,
+        build: |r| Ok(Arc::new(SpatialContrast::new(5, Nonlinearity::Softplus, r)?)),
+        source: include_str!("../models/spatial_contrast.rs"),
+        type_name: "SpatialContrast",
+    },
+    Entry {
+        name: "DivisiveNormalization",
+        also: &[],
+        group: Group::Models,
+        gradient: Gradient::All,
+        any_chunks: true,
+        build: |r| Ok(Arc::new(DivisiveNormalization::new(1, 5, [1, 1], Nonlinearity::Softplus, r)?)),
+        source: include_str!("../models/divisive_normalization.rs"),
+        type_name: "DivisiveNormalization",
     },
     Entry {
         name: "LNSN",

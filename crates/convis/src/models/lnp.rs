@@ -96,14 +96,17 @@ impl Layer for LNP {
 
     fn forward(&self, input: &Tensor, scope: &mut Scope<'_>) -> Result<Output> {
         let drive = scope.child("conv", &*self.conv, input)?;
-        let drive = drive.first()?;
-        Ok(match self.nonlinearity {
-            Nonlinearity::Exp => drive.exp(),
-            Nonlinearity::Softplus => drive.softplus(),
-            Nonlinearity::Power(p) => drive.relu().pow(&Tensor::number(p, DType::F64).cast(drive.dtype()))?,
-            Nonlinearity::Sigmoid => drive.sigmoid(),
-            Nonlinearity::Identity => drive.clone(),
-        }
-        .into())
+        Ok(response(self.nonlinearity, drive.first()?)?.into())
     }
+}
+
+/// g of every number of a drive.
+pub(super) fn response(nonlinearity: Nonlinearity, drive: &Tensor) -> Result<Tensor> {
+    Ok(match nonlinearity {
+        Nonlinearity::Exp => drive.exp(),
+        Nonlinearity::Softplus => drive.softplus(),
+        Nonlinearity::Power(p) => drive.relu().pow(&Tensor::number(p, DType::F64).cast(drive.dtype()))?,
+        Nonlinearity::Sigmoid => drive.sigmoid(),
+        Nonlinearity::Identity => drive.clone(),
+    })
 }

@@ -8,6 +8,10 @@
 //! | `lnln.rs` `lnlnln.rs` `lnlnlnln.rs` | [`LNLN`], [`LNLNLN`], [`LNLNLNLN`]: two, three, four of them in a row |
 //! | `lnsn.rs` | [`LNSN`]: rectified subunits that are summed and rectified again |
 //! | `lnp.rs` | [`LNP`]: a receptive field and an output nonlinearity, to be fitted to recorded cells |
+//! | `separable_strf.rs` | [`SeparableSTRF`]: the same of low rank, a sum of products of time courses and pictures |
+//! | `subunits.rs` | [`Subunits`]: subunits that share filters, pooled by cells |
+//! | `spatial_contrast.rs` | [`SpatialContrast`]: a cell that sees mean and contrast in its receptive field |
+//! | `divisive_normalization.rs` | [`DivisiveNormalization`]: a receptive field whose gain falls with its recent drive |
 //! | `lnfdlnf.rs` | [`LNFDLNF`]: two stages with feedback, and a delay between them |
 //! | `lncascade.rs` | [`LNCascade`]: any filters and any nonlinearities in turn |
 //! | `mcintosh.rs` | [`McIntosh`]: the convolutional network of McIntosh et al. (2016) |
@@ -19,6 +23,7 @@
 
 mod combination;
 mod dict;
+mod divisive_normalization;
 mod l;
 mod list;
 mod ln;
@@ -35,12 +40,16 @@ mod nested;
 mod parallel;
 mod readout;
 mod rfn;
+mod separable_strf;
 mod sequential;
+mod spatial_contrast;
 mod stage;
+mod subunits;
 
 pub use crate::filters::RF;
 pub use combination::Combination;
 pub use dict::Dict;
+pub use divisive_normalization::DivisiveNormalization;
 pub use l::L;
 pub use list::List;
 pub use ln::LN;
@@ -57,8 +66,11 @@ pub use nested::{Nested, make_parallel_sequential_model, make_sequential_paralle
 pub use parallel::Parallel;
 pub use readout::Readout;
 pub use rfn::RFN;
+pub use separable_strf::SeparableSTRF;
 pub use sequential::Sequential;
+pub use spatial_contrast::SpatialContrast;
 pub use stage::StageOptions;
+pub use subunits::Subunits;
 
 /// Another name of [`LNFDLNF`].
 pub type LNFDSNF = LNFDLNF;

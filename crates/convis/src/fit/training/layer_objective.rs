@@ -23,7 +23,8 @@ pub struct Pixel {
 /// The layer sees the whole movie, in order, from a cleared state; only frames that count enter the loss. The numbers that
 /// are fitted are those of the layer's parameters that require gradients, then those of the read-out
 /// ([`LayerObjective::names`]). With [`Readout::Threshold`] the output is that of the stage that makes the current, and
-/// g and σ are the parameters of the stage that makes the spikes.
+/// g and σ, the last two numbers, are parameters of the stage that
+/// makes the spikes.
 ///
 /// # Example
 /// ```
@@ -155,7 +156,10 @@ impl<'a> LayerObjective<'a> {
             recording,
             readout: vec![],
         };
-        objective.readout = objective.recording.start(&objective.at_pixels(&output));
+        objective.readout = match &objective.neuron {
+            Some(neuron) => neuron.iter().map(Parameter::scalar).collect(),
+            None => objective.recording.start(&objective.at_pixels(&output)),
+        };
         objective.names = objective.all_names(readout);
         Ok(objective)
     }
@@ -169,6 +173,9 @@ impl<'a> LayerObjective<'a> {
             names.extend(
                 (0..count).map(|i| if count == 1 { path.to_string() } else { format!("{path}[{i}]") }),
             );
+        }
+        if let Some([_, spikes]) = &self.stages {
+            names.extend(["g_L", "noise_sigma"].map(|name| format!("{spikes}.{name}")));
         }
         if let Readout::Rate { offset, gain, .. } = readout {
             for name in
@@ -201,7 +208,8 @@ impl<'a> LayerObjective<'a> {
         if point.is_empty() {
             return Err(Error::argument("model", "parameters that require gradients", "none"));
         }
-        numbers.extend(self.readout.iter().map(|_| (Domain::Any, 1.0)));
+        let domain = if self.neuron.is_some() { Domain::Positive } else { Domain::Any };
+        numbers.extend(self.readout.iter().map(|_| (domain, 1.0)));
         point.extend(&self.readout);
         Ok((point, Coordinates::new(numbers)?))
     }
@@ -227,10 +235,10 @@ impl<'a> LayerObjective<'a> {
             point.split_at_checked(point.len().saturating_sub(self.readout.len())).unwrap_or((point, &[]));
         self.parameters.set(of_layer)?;
         self.readout = of_readout.to_vec();
-        Ok(match &self.neuron {
-            Some(neuron) => neuron.iter().map(Parameter::scalar).collect(),
-            None => self.readout.clone(),
-        })
+        for (parameter, value) in self.neuron.iter().flatten().zip(of_readout) {
+            parameter.set(*value)?;
+        }
+        Ok(self.readout.clone())
     }
 
     fn places(&self, shape: &[usize]) -> Vec<usize> {
@@ -281,20 +289,7 @@ impl Objective for LayerObjective<'_> {
         }
         let mut gradient = self.parameters.gradient();
         self.parameters.zero_gradient();
-        match &self.neuron {
-            None => gradient.extend(&found.by_parameters),
-            Some(neuron) => {
-                let mut at = 0;
-                for parameter in self.parameters.parameters() {
-                    for (of_neuron, by) in neuron.iter().zip(&found.by_parameters) {
-                        if parameter.is(of_neuron) {
-                            gradient[at] += by;
-                        }
-                    }
-                    at += parameter.value().0.len();
-                }
-            }
-        }
+        gradient.extend(&found.by_parameters);
         Ok(Evaluation { loss: found.loss, gradient, validation: found.validation })
     }
 
