@@ -200,12 +200,11 @@ impl Snapshot {
             array if array.len() == before + coordinates.len() => Ok(array),
             _ => Err(broken(name)),
         };
-        let best = match arrays.contains_key("best") {
-            true => {
-                let best = point("best", 2)?;
-                Some(Best { criterion: best[0], iteration: best[1] as usize, u: best[2..].to_vec() })
-            }
-            false => None,
+        let best = if arrays.contains_key("best") {
+            let best = point("best", 2)?;
+            Some(Best { criterion: best[0], iteration: best[1] as usize, u: best[2..].to_vec() })
+        } else {
+            None
         };
         let finished = |i: usize| {
             let start = point(&format!("start.{i}"), 2)?;

@@ -29,6 +29,7 @@ fn coordinates() -> Coordinates {
     Coordinates::new(vec![(Domain::Any, 1.0), (Domain::Positive, 1.0)]).unwrap()
 }
 
+#[allow(clippy::unnecessary_wraps)] // what watches has this signature
 fn on(_: &Snapshot) -> Result<ControlFlow<()>> {
     Ok(ControlFlow::Continue(()))
 }

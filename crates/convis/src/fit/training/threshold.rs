@@ -156,8 +156,7 @@ impl Threshold {
                     let c = (1.0 - m) / self.sigma;
                     q.iter_mut().enumerate().for_each(|(j, q)| *q *= grid.below(c, j)[0]);
                     let survives = q.iter().sum::<f64>().max(LEAST);
-                    q.iter_mut().for_each(|q| *q /= survives);
-                    alpha = q;
+                    alpha = q.into_iter().map(|q| q / survives).collect();
                     1.0 - survives * (1.0 - lapse(m)[0])
                 }
             };
@@ -387,7 +386,7 @@ mod tests {
             spikes[t] = 1.0;
         }
         let (current, weights): (Vec<f64>, Vec<f64>) =
-            (current(60), (0..60).map(|t| (t as f64 * 1.3).cos()).collect());
+            (current(60), (0..60).map(|t| (f64::from(t) * 1.3).cos()).collect());
         let value = |neuron: Threshold, current: &[f64]| {
             dot(&neuron.hazards(current, &spikes).unwrap().probability, &weights)
         };
