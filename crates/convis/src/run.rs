@@ -82,9 +82,16 @@ pub struct Chunk {
 /// Numbers per movie of a chunk by default, about 2 MB: few enough for the caches, enough for what every chunk costs.
 const CHUNK_NUMBERS: usize = 1 << 19;
 
+/// Large frames come so many at a time, lest every one of them pays what a chunk costs …
+const FEW_FRAMES: usize = 8;
+
+/// … unless that makes more numbers per movie than these.
+const MOST_NUMBERS: usize = 1 << 22;
+
 /// Frames per chunk by default.
 pub fn default_chunk(numbers_per_frame: usize) -> usize {
-    (CHUNK_NUMBERS / numbers_per_frame.max(1)).clamp(1, 1000)
+    let of = |numbers: usize| numbers / numbers_per_frame.max(1);
+    of(CHUNK_NUMBERS).max(of(MOST_NUMBERS).min(FEW_FRAMES)).clamp(1, 1000)
 }
 
 /// Runs a model on all frames of a source and hands every chunk's results to `sink`.
