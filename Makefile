@@ -8,6 +8,7 @@
 #   fuzz     the readers of Virtual Retina's files on random bytes, a minute each
 #   golden   compare with recorded numbers: make golden DIR=folder
 #   python   build the wheel and install it into .venv
+#   wheels   build the wheels for x86-64 and aarch64 into dist/ (needs rustup)
 #   book     build the user guide into book/: its code runs, its figures are drawn
 #   fmt      format all sources
 #   clean    remove what was built here
@@ -27,7 +28,7 @@ VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 PYTHON_SOURCES := $(shell find crates -name '*.rs' -o -name '*.py' -o -name '*.pyi' -o -name Cargo.toml -o -name pyproject.toml)
 
-.PHONY: help demo test test-rust test-docs test-python bench soak fuzz golden python book fmt clean
+.PHONY: help demo test test-rust test-docs test-python bench soak fuzz golden python wheels book fmt clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -67,6 +68,17 @@ bench: python
 	cargo bench --quiet -p convis-kernels --bench operations --no-run
 	$(PYTHON) bench/run.py --ours $(VENV_PYTHON) --micro "cargo bench --quiet -p convis-kernels --bench operations" $(ARGS)
 	$(PYTHON) bench/page.py
+
+# One wheel for each architecture serves every processor of it: vector instructions are chosen at run time. Zig links for
+# glibc 2.17 and for the other architecture.
+wheels: $(VENV)/requirements
+	$(VENV_PYTHON) -m pip install --quiet ziglang
+	for architecture in x86_64 aarch64; do
+	    rustup target add --quiet "$$architecture-unknown-linux-gnu" 2> /dev/null || true
+	    PATH="$$PWD/$(VENV)/bin:$$PATH" $(VENV_PYTHON) -m maturin build --quiet --release --zig --out dist \
+	        --target "$$architecture-unknown-linux-gnu" --compatibility manylinux2014 -m crates/convis-python/Cargo.toml
+	done
+	ls -l dist
 
 soak: python
 	$(VENV_PYTHON) bench/soak.py $(ARGS)

@@ -35,6 +35,7 @@ impl Level {
 
     /// The levels this processor has, narrowest first.
     pub fn available() -> Vec<Self> {
+        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut))] // other architectures have one level
         let mut levels = vec![Self::Baseline];
         #[cfg(target_arch = "x86_64")]
         {
@@ -58,6 +59,7 @@ impl Level {
 }
 
 /// Whether kernels are compiled once only.
+#[cfg(target_arch = "x86_64")]
 const ONE_LEVEL: bool = option_env!("CONVIS_ONE_LEVEL").is_some();
 
 /// 0: not yet chosen; otherwise [`Level::code`].
@@ -132,6 +134,8 @@ fn with_avx2<R>(kernel: impl FnOnce() -> R) -> R {
 /// Asks for numbers that will be read soon, where the processor has an instruction for that; changes nothing.
 #[inline(always)]
 pub(crate) fn prefetch<T>(numbers: &[T]) {
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = numbers;
     #[cfg(target_arch = "x86_64")]
     for line in numbers.chunks(64 / size_of::<T>()) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
