@@ -16,6 +16,7 @@
 //! | [`layer`] | what every layer offers; [`call`] for one chunk |
 //! | [`parameter`], [`state`], [`noise`], [`resolution`] | what layers are made of |
 //! | [`optimize`](mod@optimize), [`optimizers`], [`loss`] | fitting parameters to wanted outputs |
+//! | [`checkpoint`] | gradients through long movies in little memory |
 //! | [`tensor`] | numbers with a shape, and the tape behind gradients |
 //! | [`stimuli`] | movies to show |
 //! | [`analysis`] | from responses back to filters |
@@ -45,6 +46,7 @@
 
 pub mod analysis;
 pub mod catalogue;
+pub mod checkpoint;
 pub mod error;
 pub mod filters;
 pub mod fit;

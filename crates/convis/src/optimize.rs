@@ -8,11 +8,13 @@
 //!
 //! Gradients end at the beginning of a chunk: the state there is a constant. With `bptt` frames, they are followed so many
 //! frames further back: the frames before the chunk are computed again, with gradients, and only the chunk's own output
-//! enters the loss. Results do not depend on `bptt`, only gradients do.
+//! enters the loss. Results do not depend on `bptt`, only gradients do. Neither depends on `checkpoint`, which trades time
+//! for memory.
 
+use crate::checkpoint::Checkpoints;
 use crate::layer::{GradientMode, Layer, call};
 use crate::optimizers::{Optimizer, ParameterVector};
-use crate::tensor::{Range, backward};
+use crate::tensor::{Leaf, Range, backward};
 use crate::{Error, Result, State, Tensor};
 
 /// A loss of an output and what was wanted, e.g. [`Loss::of`](crate::loss::Loss::of).
@@ -27,6 +29,9 @@ pub struct OptimizeOptions {
     pub skip: usize,
     /// How many frames before a chunk gradients are followed.
     pub bptt: usize,
+    /// Frames between two states that are kept for the gradient, which then needs [little memory](crate::checkpoint); by
+    /// default everything is kept.
+    pub checkpoint: Option<usize>,
 }
 
 /// The frames of a chunk.
@@ -74,7 +79,16 @@ fn loss_of(
     gradients: GradientMode,
 ) -> Result<Tensor> {
     let output = call(layer, &frames(input, from, piece.end)?, state, gradients, None)?;
-    let output = output.first()?;
+    loss_of_output(output.first()?, target, (from, piece), loss)
+}
+
+/// The loss of a piece whose output begins at frame `from`.
+fn loss_of_output(
+    output: &Tensor,
+    target: &Tensor,
+    (from, piece): (usize, Piece),
+    loss: &LossFunction<'_>,
+) -> Result<Tensor> {
     let made = output.signal()?.frames;
     if made != piece.end - from {
         let expected = format!("as many frames as went in ({})", piece.end - from);
@@ -93,6 +107,39 @@ fn loss_of(
             "a function whose value is one number",
             format!("shape {:?}", value.shape()),
         ));
+    }
+    Ok(value)
+}
+
+/// The loss of a piece, as [`loss_of`] computes it; leaves its gradient at the parameters.
+fn loss_with_gradient(
+    layer: &dyn Layer,
+    (input, target): (&Tensor, &Tensor),
+    (from, piece): (usize, Piece),
+    state: &mut State,
+    loss: &LossFunction<'_>,
+    checkpoint: Option<usize>,
+) -> Result<Tensor> {
+    let place = (from, piece);
+    let follow = |value: &Tensor| -> Result<()> {
+        if value.has_history() {
+            backward(&[(value, Tensor::number(1.0, value.dtype()).reshape(value.shape())?)])?;
+        }
+        Ok(())
+    };
+    let Some(between) = checkpoint else {
+        let value = loss_of(layer, (input, target), place, state, loss, GradientMode::Call)?;
+        follow(&value)?;
+        return Ok(value);
+    };
+    let input = frames(input, from, piece.end)?;
+    let (output, checkpoints) = Checkpoints::forward(layer, &input, state, between)?;
+    let leaf = Leaf::default();
+    let value = loss_of_output(&output.first()?.with_leaf(&leaf), target, place, loss)?;
+    follow(&value)?;
+    let by_input = input.has_history();
+    if let Some(by_input) = checkpoints.backward(layer, &input, &[leaf.gradient()], by_input)? {
+        backward(&[(&input, by_input)])?;
     }
     Ok(value)
 }
@@ -211,12 +258,9 @@ fn walk(
             parameters.zero_gradient();
             let mut state = start.clone();
             let place = (from, piece);
-            let value = loss_of(layer, (input, target), place, &mut state, loss, GradientMode::Call)?;
+            let value =
+                loss_with_gradient(layer, (input, target), place, &mut state, loss, options.checkpoint)?;
             after.get_or_insert(state);
-            if value.has_history() {
-                let one = Tensor::number(1.0, value.dtype()).reshape(value.shape())?;
-                backward(&[(&value, one)])?;
-            }
             Ok((value.to_f64()[0], parameters.gradient()))
         })?;
         parameters.set(&point).map_err(|error| {
@@ -294,7 +338,7 @@ mod tests {
         let (x, y) = (movie(0.0), movie(1.0));
         for bptt in [0, 3, 7, 100] {
             let layer = low_pass();
-            let options = OptimizeOptions { chunk: Some(10), skip: 0, bptt };
+            let options = OptimizeOptions { chunk: Some(10), bptt, ..OptimizeOptions::default() };
             let mut watch = Watch(vec![]);
             let losses = optimize(&layer, &x, &y, &start(), &mut watch, &sse, options).unwrap();
             assert_eq!(losses.len(), 3);
@@ -320,10 +364,28 @@ mod tests {
     }
 
     #[test]
+    fn checkpoints_change_neither_losses_nor_gradients() {
+        let (x, y) = (movie(0.0), movie(1.0));
+        let run = |checkpoint| {
+            let options = OptimizeOptions { chunk: Some(10), skip: 3, bptt: 4, checkpoint };
+            let mut watch = Watch(vec![]);
+            let losses = optimize(&low_pass(), &x, &y, &start(), &mut watch, &sse, options).unwrap();
+            (losses, watch.0)
+        };
+        let (losses, gradients) = run(None);
+        for frames in [1, 3, 100] {
+            let (with, by) = run(Some(frames));
+            assert_eq!(with, losses);
+            // The same terms in another order.
+            assert!(by.iter().zip(&gradients).all(|(a, b)| (a - b).abs() <= 1e-12 * b.abs()), "{by:?}");
+        }
+    }
+
+    #[test]
     fn frames_that_are_skipped_only_advance_the_state() {
         let (x, y) = (movie(0.0), movie(1.0));
         let loss = |chunk, skip| {
-            let options = OptimizeOptions { chunk, skip, bptt: 0 };
+            let options = OptimizeOptions { chunk, skip, ..OptimizeOptions::default() };
             compute_loss(&low_pass(), &x, &y, &start(), &sse, options).unwrap()
         };
         let (all, late) = (loss(Some(10), 0), loss(Some(10), 14));
