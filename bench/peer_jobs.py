@@ -87,7 +87,7 @@ class Peer(jobs.Package):
 
     def opl(self, frames, height, width):
         movie = jobs.movie(frames, width, height=height)
-        layer = convis.retina.OPL()
+        layer = convis.filters.retina.OPL()
 
         def run(threads):
             torch.set_num_threads(threads)
