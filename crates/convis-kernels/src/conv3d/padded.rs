@@ -105,6 +105,6 @@ pub(super) fn fold<T: Real>(conv: &Conv3d, padded: &[T], frame: &mut [T]) {
 }
 
 /// The pixel that row or column `i` of a padded image shows.
-fn source(i: usize, before: usize, size: usize) -> usize {
+pub(super) fn source(i: usize, before: usize, size: usize) -> usize {
     i.saturating_sub(before).min(size - 1)
 }

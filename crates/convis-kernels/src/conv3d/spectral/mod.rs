@@ -13,262 +13,253 @@
 
 mod fft;
 mod image;
+mod spectra;
 
 pub(super) use fft::is_smooth;
 
-use fft::Point;
-use image::ImageFft;
+use std::ops::Range;
+
+use image::{ImageFft, side_by_side, transposed};
+use spectra::{Spectra, correlate};
 
 use super::Conv3d;
-use super::padded::Input;
+use super::padded::{Input, source};
 use super::plan::Tiling;
 use crate::scratch::{Block, LANES, Scratch};
-use crate::tiles::{split_by, tiles_of};
-use crate::{Operation, Real, Signal, parallel, simd};
+use crate::{Operation, Real, parallel, simd};
 
-/// Output frames whose sums are held in registers at once.
-const FRAMES: usize = 6;
-/// Frequencies (times 16) that one thread works on at a time.
-const STEP: usize = 8;
 /// Working memory for spectra, numbers.
 const MOST_NUMBERS: usize = 6 << 20;
 
-/// Spectra of several movies: `[plane][frame][point]`.
-struct Spectra<T: Real> {
-    memory: Scratch<T>,
+/// Movies of images of which spectra are made.
+struct Images<'a, T> {
     planes: usize,
     frames: usize,
-    /// Points from one frame to the next: odd, so that the frames of one frequency share the cache.
-    stride: usize,
+    /// Frame t of a plane, or nothing where it is zero.
+    frame: &'a (dyn Fn(usize, usize) -> Option<&'a [T]> + Sync),
+    /// Columns of a frame.
+    width: usize,
+    /// The row and column of a frame that stands at each row and column of a transform; zeros where none does.
+    rows: Vec<Option<usize>>,
+    columns: Vec<Option<usize>>,
 }
 
-impl<T: Real> Spectra<T> {
-    fn new(planes: usize, frames: usize, fft: &ImageFft<impl Real>) -> Self {
-        let stride = fft.points() | 1;
-        // Blocks of frames are read beyond the last one.
-        let memory = Scratch::new(2 * LANES * stride * (planes * frames + FRAMES));
-        Self { memory, planes, frames, stride }
-    }
+/// The pixels from the first to the last that any row or column shows.
+fn extent(shown: &[Option<usize>]) -> Range<usize> {
+    let shown = || shown.iter().flatten().copied();
+    shown().min().unwrap_or(0)..shown().max().map_or(0, |last| last + 1)
+}
 
-    fn points(&self) -> &[Point<T>] {
-        self.memory.blocks().as_chunks().0
-    }
+/// `[0 … n − 1]`, then nothing: what a transform of `size` rows shows from `first` on.
+fn part(first: usize, n: usize, size: usize) -> Vec<Option<usize>> {
+    (0..size).map(|i| (i < n).then_some(first + i)).collect()
+}
 
-    fn points_mut(&mut self) -> &mut [Point<T>] {
-        self.memory.blocks_mut().as_chunks_mut().0
+impl<T: Real> Images<'_, T> {
+    /// Spectra of frames `first + 16·b …` for blocks b of `blocks`.
+    fn transform(&self, fft: &ImageFft<T>, first: usize, blocks: Range<usize>, to: &mut Spectra<T>) {
+        let parts: Vec<_> = to.parts().into_iter().filter(|part| blocks.contains(&part.block)).collect();
+        let work = parts.len() * LANES * work(fft);
+        let (rows, columns) = (extent(&self.rows), extent(&self.columns));
+        parallel::for_each(parts, work, |mut to| {
+            let mut frames = [&[][..]; LANES];
+            let blank = vec![T::zero(); rows.end * self.width];
+            let at = first + to.block * LANES;
+            for (l, frame) in frames.iter_mut().enumerate().take(self.frames.saturating_sub(at)) {
+                *frame = (self.frame)(to.plane, at + l).unwrap_or(&blank);
+            }
+            let frames = &frames[..self.frames.saturating_sub(at).min(LANES)];
+            let mut pixels = Scratch::<T>::new(rows.len() * columns.len() * LANES);
+            let pixels = pixels.blocks_mut();
+            let mut room = fft.room();
+            simd::vectorized(
+                #[inline(always)]
+                || {
+                    if columns.len() == self.width {
+                        gather(frames, rows.start * self.width, pixels);
+                    } else {
+                        for (p, row) in rows.clone().zip(pixels.chunks_mut(columns.len())) {
+                            gather(frames, p * self.width + columns.start, row);
+                        }
+                    }
+                    fft.forward(
+                        &mut room,
+                        |q| self.columns[q].is_some(),
+                        #[inline(always)]
+                        |p, q| match (self.rows[p], self.columns[q]) {
+                            (Some(p), Some(q)) => {
+                                pixels[(p - rows.start) * columns.len() + q - columns.start]
+                            }
+                            _ => Block::zero(),
+                        },
+                        #[inline(always)]
+                        |f, value| to.write(f, value),
+                    );
+                },
+            );
+        });
     }
+}
 
-    /// Every spectrum with its plane and frame.
-    fn each(&mut self) -> impl Iterator<Item = (usize, usize, &mut [Point<T>])> {
-        let (planes, frames, stride) = (self.planes, self.frames, self.stride);
-        let spectra = self.points_mut().chunks_exact_mut(stride).take(planes * frames);
-        spectra.enumerate().map(move |(i, x)| (i / frames, i % frames, x))
+/// Pixels from `first` on of sixteen frames, side by side.
+#[inline(always)]
+fn gather<T: Real>(frames: &[&[T]], first: usize, to: &mut [Block<T>]) {
+    let mut parts = [&[][..]; LANES];
+    for (part, frame) in parts.iter_mut().zip(frames) {
+        *part = &frame[first..first + to.len()];
     }
+    side_by_side(&parts[..frames.len()], to);
+}
 
-    fn signal(&self) -> Signal {
-        Signal { planes: self.planes, frames: self.frames, height: 1, width: self.stride }
-    }
+/// Where results lie in the frames that take them.
+struct Place {
+    /// Pixels and columns of a frame.
+    pixels: usize,
+    width: usize,
+    /// First row and column.
+    first: [usize; 2],
+    /// Rows and columns.
+    size: [usize; 2],
+}
 
-    /// The spectra as tiles that threads may write.
-    fn tiles(&mut self) -> Vec<(usize, std::ops::Range<usize>, crate::tiles::TileMut<'_, Point<T>>)> {
-        let signal = self.signal();
-        let len = signal.len();
-        let tiles = tiles_of(&signal, STEP).into_iter().map(|tile| (tile.plane, tile.pixels));
-        tiles
-            .zip(split_by(&mut self.points_mut()[..len], &signal, STEP))
-            .map(|((p, r), t)| (p, r, t))
-            .collect()
-    }
+/// Writes `frames` frames of the images of spectra to `output`, `[plane][frame][pixel]`, from frame `first` on:
+/// `write(plane, number there, result)`.
+fn images<T: Real>(
+    fft: &ImageFft<T>,
+    spectra: &Spectra<T>,
+    frames: Range<usize>,
+    output: &mut [T],
+    place: &Place,
+    write: impl Fn(usize, &mut T, T) + Sync,
+) {
+    let per_plane = output.len() / spectra.planes;
+    let items: Vec<_> = output
+        .chunks_mut(per_plane)
+        .enumerate()
+        .flat_map(|(plane, output)| {
+            let output = &mut output[frames.start * place.pixels..frames.end * place.pixels];
+            output.chunks_mut(LANES * place.pixels).enumerate().map(move |(block, to)| (plane, block, to))
+        })
+        .collect();
+    let cost = items.len() * LANES * work(fft);
+    let [height, width] = place.size;
+    parallel::for_each(items, cost, |(plane, block, output)| {
+        let mut room = fft.room();
+        let mut pixels = Scratch::<T>::new(height * width * LANES);
+        let pixels = pixels.blocks_mut();
+        simd::vectorized(
+            #[inline(always)]
+            || {
+                fft.inverse(
+                    &mut room,
+                    place.size,
+                    #[inline(always)]
+                    |f| spectra.point(f, plane, block),
+                    #[inline(always)]
+                    |p, q, value| pixels[p * width + q] = *value,
+                );
+                // Whole frames are one row of pixels.
+                let row = if width == place.width { height * width } else { width };
+                for (p, pixels) in pixels.chunks(row).enumerate() {
+                    let first = (place.first[0] + p) * place.width + place.first[1];
+                    for (i, pixels) in pixels.chunks(LANES).enumerate() {
+                        let mut square = [[T::zero(); LANES]; LANES];
+                        for (line, block) in square.iter_mut().zip(pixels) {
+                            *line = block.0;
+                        }
+                        let square = transposed(&square);
+                        for (frame, line) in output.chunks_mut(place.pixels).zip(&square) {
+                            let to = &mut frame[first + i * LANES..][..pixels.len()];
+                            for (to, &y) in to.iter_mut().zip(line) {
+                                write(plane, to, y);
+                            }
+                        }
+                    }
+                }
+            },
+        );
+    });
 }
 
 /// Work of a transform of one image, in elementary pixel operations.
 fn work<T: Real>(fft: &ImageFft<T>) -> usize {
-    8 * fft.rows * fft.columns
+    2 * fft.rows * fft.columns
 }
 
-/// Spectra of weights `[plane][time]`, times `scale`; their conjugates where the weights are to be correlated with.
-fn of_weights<T: Real>(
+/// Spectra of weights in the order `[in][time][out]`, times `scale`; their conjugates where the weights are to be
+/// correlated with. `weight(in, time, out)` is an image of weights.
+fn of_weights<'a, T: Real>(
     fft: &ImageFft<T>,
-    w: &[T],
+    [inputs, outputs]: [usize; 2],
     [k, m, n]: [usize; 3],
     scale: f64,
     conjugate: bool,
+    weight: &'a (dyn Fn(usize, usize, usize) -> &'a [T] + Sync),
 ) -> Spectra<T> {
-    let mut spectra = Spectra::new(w.len() / (k * m * n), k, fft);
-    let scale = T::of(scale);
-    let items: Vec<_> = spectra.each().collect();
-    let cost = items.len() * work(fft);
-    parallel::for_each(items, cost, |(plane, a, spectrum)| {
-        let w = &w[(plane * k + a) * m * n..][..m * n];
-        fft.forward(
-            m,
-            |p, line| {
-                for (line, &w) in line.iter_mut().zip(&w[p * n..][..n]) {
-                    *line = scale * w;
-                }
-                line[n..].fill(T::zero());
-            },
-            spectrum,
-        );
-        if conjugate {
-            for point in spectrum {
-                point[1].0 = point[1].0.map(|x| -x);
-            }
-        }
-    });
+    let images = Images {
+        planes: 1,
+        frames: inputs * k * outputs,
+        frame: &|_, i| Some(weight(i / (k * outputs), i / outputs % k, i % outputs)),
+        width: n,
+        rows: part(0, m, fft.rows),
+        columns: part(0, n, fft.columns),
+    };
+    let mut spectra = Spectra::new(1, images.frames, fft);
+    images.transform(fft, 0, 0..spectra.blocks, &mut spectra);
+    spectra.scale(T::of(scale), T::of(if conjugate { -scale } else { scale }));
     spectra
-}
-
-/// Writes a row of a source: (plane, frame, row, line).
-type ReadRow<'a, T> = &'a (dyn Fn(usize, usize, usize, &mut [T]) + Sync);
-/// Takes a row of a result: (plane, frame of the output, row, line).
-type WriteRow<'a, T> = &'a (dyn Fn(usize, &mut [T], usize, &[T]) + Sync);
-
-/// A movie of images, of which spectra are made row by row.
-struct Source<'a, T> {
-    planes: usize,
-    frames: usize,
-    rows: usize,
-    row: ReadRow<'a, T>,
-    /// Frames that hold anything; zeros around them.
-    filled: std::ops::Range<usize>,
-}
-
-impl<T: Real> Source<'_, T> {
-    /// Spectra of frames `frames`, written from frame `at` on.
-    fn transform(&self, fft: &ImageFft<T>, frames: std::ops::Range<usize>, at: usize, to: &mut Spectra<T>) {
-        let until = at + frames.len();
-        let items: Vec<_> = to.each().filter(|(_, t, _)| (at..until).contains(t)).collect();
-        let cost = items.len() * work(fft);
-        parallel::for_each(items, cost, |(plane, t, spectrum)| {
-            let t = t - at + frames.start;
-            if self.filled.contains(&t) {
-                fft.forward(self.rows, |p, line| (self.row)(plane, t, p, line), spectrum);
-            } else {
-                spectrum.fill([Block::zero(); 2]);
-            }
-        });
-    }
 }
 
 /// Frames worked on at once, so that the spectra of `planes` movies and their history of `k` frames stay small.
 fn segment<T: Real>(fft: &ImageFft<T>, inputs: usize, outputs: usize, k: usize) -> usize {
-    let frame = 2 * LANES * fft.points();
-    let frames = (MOST_NUMBERS / frame).saturating_sub(inputs * k) / (inputs + outputs);
-    frames.max(k).max(4 * FRAMES).next_multiple_of(FRAMES)
+    let frames = (MOST_NUMBERS / (2 * fft.frequencies())).saturating_sub(inputs * k) / (inputs + outputs);
+    frames.max(k).max(4 * LANES).next_multiple_of(LANES)
 }
 
-/// Filters the images of `source` in time at every frequency; `row(frame of the output, row, line)` takes the results.
+/// Filters images in time at every frequency; `write(plane, number there, result)` takes the results.
 fn filter<T: Real>(
     fft: &ImageFft<T>,
     weights: &Spectra<T>,
-    source: &Source<'_, T>,
+    k: usize,
+    source: &Images<'_, T>,
     output: &mut [T],
     outputs: usize,
-    rows: usize,
-    row: WriteRow<'_, T>,
+    place: &Place,
+    write: impl Fn(usize, &mut T, T) + Sync,
 ) {
-    let (inputs, k) = (source.planes, weights.frames);
     let frames = source.frames + 1 - k;
-    let longest = segment(fft, inputs, outputs, k).min(frames);
-    let mut x = Spectra::new(inputs, longest + k - 1, fft);
+    let longest = segment(fft, source.planes, outputs, k).min(frames);
+    let mut x = Spectra::new(source.planes, longest + k - 1, fft);
     let mut y = Spectra::new(outputs, longest, fft);
-    let pixels = output.len() / (outputs * frames);
     for first in (0..frames).step_by(longest) {
         let n = longest.min(frames - first);
-        let kept = if first == 0 { 0 } else { k - 1 };
-        if kept > 0 {
-            let (capacity, stride) = (x.frames, x.stride);
-            for plane in x.points_mut().chunks_exact_mut(capacity * stride).take(inputs) {
-                plane.copy_within(longest * stride.., 0);
-            }
-        }
-        source.transform(fft, first + kept..first + n + k - 1, kept, &mut x);
-        filter_spectra(&x, weights, &mut y, n);
-        let items: Vec<_> = output
-            .chunks_mut(pixels)
-            .enumerate()
-            .map(|(i, frame)| (i / frames, i % frames, frame))
-            .filter(|(_, t, _)| (first..first + n).contains(t))
-            .zip(y.each().filter(|(_, t, _)| *t < n))
-            .collect();
-        let cost = items.len() * work(fft);
-        parallel::for_each(items, cost, |((plane, _, frame), (_, _, spectrum))| {
-            fft.inverse(spectrum, rows, |p, line| row(plane, frame, p, line));
-        });
+        let kept = if first == 0 { 0 } else { x.keep_from(longest / LANES) };
+        source.transform(fft, first, kept..(n + k - 1).div_ceil(LANES), &mut x);
+        spectra::filter(&x, weights, &mut y, k, n);
+        images(fft, &y, first..first + n, output, place, &write);
     }
 }
 
-/// `y(o,t) = Σᵢ Σₐ w(o,i,a)·x(i,t+a)` at every frequency, for t below `frames`.
-fn filter_spectra<T: Real>(x: &Spectra<T>, w: &Spectra<T>, y: &mut Spectra<T>, frames: usize) {
-    let (inputs, k, stride) = (x.planes, w.frames, x.stride);
-    let cost = y.planes * frames * stride * LANES * inputs * k;
-    let (x_points, w_points) = (x.points(), w.points());
-    parallel::for_each(y.tiles(), cost, |(o, range, mut tile)| {
-        for (j, f) in range.enumerate() {
-            for t in (0..frames).step_by(FRAMES) {
-                let mut sums = [[Block::zero(); 2]; FRAMES];
-                for i in 0..inputs {
-                    let x = &x_points[(i * x.frames + t) * stride + f..];
-                    let w = &w_points[(o * inputs + i) * k * stride + f..];
-                    simd::vectorized(
-                        #[inline(always)]
-                        || add_products(x, w, k, stride, &mut sums),
-                    );
-                }
-                for (s, sum) in sums.into_iter().enumerate().take(frames - t) {
-                    tile.frame(t + s)[j] = sum;
-                }
-            }
-        }
-    });
-}
-
-#[inline(always)]
-fn add_products<T: Real>(
-    x: &[Point<T>],
-    w: &[Point<T>],
-    k: usize,
-    stride: usize,
-    sums: &mut [Point<T>; FRAMES],
-) {
-    let mut acc = *sums;
-    let mut a = 0;
-    while a + 4 <= k {
-        window::<T, 4>(&x[a * stride..], &w[a * stride..], stride, &mut acc);
-        a += 4;
-    }
-    let (x, w) = (&x[a * stride..], w.get(a * stride..).unwrap_or_default());
-    match k - a {
-        1 => window::<T, 1>(x, w, stride, &mut acc),
-        2 => window::<T, 2>(x, w, stride, &mut acc),
-        3 => window::<T, 3>(x, w, stride, &mut acc),
-        _ => {}
-    }
-    *sums = acc;
-}
-
-/// `sums[s] += Σₐ w[a]·x[s + a]` for `A` time weights.
-#[inline(always)]
-fn window<T: Real, const A: usize>(
-    x: &[Point<T>],
-    w: &[Point<T>],
-    stride: usize,
-    sums: &mut [Point<T>; FRAMES],
-) {
-    let w: [Point<T>; A] = std::array::from_fn(|a| w[a * stride]);
-    for s in 0..FRAMES + A - 1 {
-        let [re, im] = &x[s * stride];
-        for a in 0..A {
-            if s >= a && s - a < FRAMES {
-                let sum = &mut sums[s - a];
-                for l in 0..LANES {
-                    let (u, v) = (w[a][0].0[l], w[a][1].0[l]);
-                    sum[0].0[l] = (-v).mul_add(im.0[l], u.mul_add(re.0[l], sum[0].0[l]));
-                    sum[1].0[l] = v.mul_add(re.0[l], u.mul_add(im.0[l], sum[1].0[l]));
-                }
-            }
-        }
+/// Spectra of the input: one tile with its border.
+fn of_input<'a, T: Real>(
+    conv: &Conv3d,
+    fft: &ImageFft<T>,
+    frames: usize,
+    [p0, q0]: [usize; 2],
+    frame: &'a (dyn Fn(usize, usize) -> Option<&'a [T]> + Sync),
+) -> Images<'a, T> {
+    let padded = conv.padded_size();
+    let shown = |axis: usize, size: usize, from: usize, n: usize| {
+        let pixel = |i: usize| (i < padded[axis - 1]).then(|| source(i, conv.before(axis), size));
+        (from..from + n).map(pixel).collect()
+    };
+    Images {
+        planes: conv.channels[0],
+        frames,
+        frame,
+        width: conv.signal.width,
+        rows: shown(1, conv.signal.height, p0, fft.rows),
+        columns: shown(2, conv.signal.width, q0, fft.columns),
     }
 }
 
@@ -283,25 +274,32 @@ pub(super) fn forward<T: Real>(
     let fft = ImageFft::new(tiling.size());
     let out = conv.output_signal();
     let [inputs, outputs] = conv.channels;
+    let [k, m, n] = conv.kernel;
     let [rows, columns] = tiling.0;
-    let padded_height = conv.padded_size()[0];
-    let weights = of_weights(&fft, w, conv.kernel, fft.scale(), true);
+    let weights = of_weights(&fft, conv.channels, conv.kernel, fft.scale(), true, &|i, a, o| {
+        &w[((o * inputs + i) * k + a) * m * n..][..m * n]
+    });
     for (batch, output) in output.chunks_mut(outputs * out.frames * out.pixels()).enumerate() {
+        let frame = |i: usize, t: usize| Some(input.frame(batch * inputs + i, t));
         for [p0, q0] in tiling.tiles() {
-            let source = Source {
-                planes: inputs,
-                frames: input.frames(),
-                filled: 0..input.frames(),
-                rows: (rows.step + conv.kernel[1] - 1).min(padded_height - p0),
-                row: &|i, t, p, line| input.row(input.frame(batch * inputs + i, t), p0 + p, q0, line),
+            let source = of_input(conv, &fft, input.frames(), [p0, q0], &frame);
+            let place = Place {
+                pixels: out.pixels(),
+                width: out.width,
+                first: [p0, q0],
+                size: [rows.step.min(out.height - p0), columns.step.min(out.width - q0)],
             };
-            let (height, width) = (rows.step.min(out.height - p0), columns.step.min(out.width - q0));
-            filter(&fft, &weights, &source, output, outputs, height, &|o, frame, p, line| {
-                let to = &mut frame[(p0 + p) * out.width + q0..][..width];
-                for (to, &y) in to.iter_mut().zip(line) {
-                    *to = y + bias[o];
-                }
-            });
+            filter(
+                &fft,
+                &weights,
+                k,
+                &source,
+                output,
+                outputs,
+                &place,
+                #[inline(always)]
+                |o, to, y| *to = y + bias[o],
+            );
         }
     }
 }
@@ -314,37 +312,43 @@ pub(super) fn input_gradient<T: Real>(conv: &Conv3d, tiling: &Tiling, w: &[T], g
     let [inputs, outputs] = conv.channels;
     let [k, m, n] = conv.kernel;
     let [rows, columns] = tiling.0;
-    // [in][out], backwards in time.
-    let mut reversed = Scratch::<T>::new(w.len());
-    for (plane, to) in reversed.chunks_mut(k * m * n).enumerate() {
-        let (i, o) = (plane / outputs, plane % outputs);
-        let from = &w[(o * inputs + i) * k * m * n..][..k * m * n];
-        for (to, from) in to.chunks_mut(m * n).zip(from.chunks(m * n).rev()) {
-            to.copy_from_slice(from);
-        }
-    }
-    let weights = of_weights(&fft, &reversed, conv.kernel, fft.scale(), false);
-    let width = conv.padded_size()[1];
+    // Backwards in time, from outputs to inputs.
+    let weights = of_weights(&fft, [outputs, inputs], conv.kernel, fft.scale(), false, &|o, a, i| {
+        &w[((o * inputs + i) * k + k - 1 - a) * m * n..][..m * n]
+    });
+    let [height, width] = conv.padded_size();
     padded.fill(T::zero());
+    let frame = |o: usize, t: usize| {
+        let t = t.checked_sub(k - 1).filter(|&t| t < out.frames)?;
+        Some(&g[(o * out.frames + t) * out.pixels()..][..out.pixels()])
+    };
     for [p0, q0] in tiling.tiles() {
-        let (height, here) = (rows.step.min(out.height - p0), columns.step.min(out.width - q0));
-        let source = Source {
+        let size = [rows.step.min(out.height - p0), columns.step.min(out.width - q0)];
+        let source = Images {
             planes: outputs,
             frames: out.frames + 2 * (k - 1),
-            filled: k - 1..k - 1 + out.frames,
-            rows: height,
-            row: &|o, t, p, line| {
-                let frame = &g[(o * out.frames + t + 1 - k) * out.pixels()..][..out.pixels()];
-                line[..here].copy_from_slice(&frame[(p0 + p) * out.width + q0..][..here]);
-                line[here..].fill(T::zero());
-            },
+            frame: &frame,
+            width: out.width,
+            rows: part(p0, size[0], fft.rows),
+            columns: part(q0, size[1], fft.columns),
         };
-        filter(&fft, &weights, &source, padded, inputs, height + m - 1, &|_, frame, p, line| {
-            let to = &mut frame[(p0 + p) * width + q0..][..here + n - 1];
-            for (to, &y) in to.iter_mut().zip(line) {
-                *to = *to + y;
-            }
-        });
+        let place = Place {
+            pixels: height * width,
+            width,
+            first: [p0, q0],
+            size: [size[0] + m - 1, size[1] + n - 1],
+        };
+        filter(
+            &fft,
+            &weights,
+            k,
+            &source,
+            padded,
+            inputs,
+            &place,
+            #[inline(always)]
+            |_, to, y| *to = *to + y,
+        );
     }
 }
 
@@ -360,109 +364,45 @@ pub(super) fn weights_gradient<T: Real>(
     let [inputs, outputs] = conv.channels;
     let [k, m, n] = conv.kernel;
     let [rows, columns] = tiling.0;
-    let padded_height = conv.padded_size()[0];
     let longest = segment(&fft, inputs + outputs, 0, k).min(out.frames);
     let mut x = Spectra::new(inputs, longest + k - 1, &fft);
     let mut y = Spectra::new(outputs, longest, &fft);
-    let mut sums = Spectra::<f64>::new(inputs * outputs, k, &fft);
-    sums.memory.fill(0.0);
+    let mut sums = Spectra::new(1, inputs * outputs * k, &fft);
+    sums.fill(T::zero());
     for batch in 0..conv.batch() {
-        let g = &g[batch * outputs * out.frames * out.pixels()..];
+        let of_output = |o: usize, t: usize| {
+            Some(&g[((batch * outputs + o) * out.frames + t) * out.pixels()..][..out.pixels()])
+        };
+        let frame = |i: usize, t: usize| Some(input.frame(batch * inputs + i, t));
         for [p0, q0] in tiling.tiles() {
-            let (height, here) = (rows.step.min(out.height - p0), columns.step.min(out.width - q0));
-            let of_input = Source {
-                planes: inputs,
-                frames: input.frames(),
-                filled: 0..input.frames(),
-                rows: (height + m - 1).min(padded_height - p0),
-                row: &|i, t, p, line| input.row(input.frame(batch * inputs + i, t), p0 + p, q0, line),
-            };
-            let of_output = Source {
+            let of_input = of_input(conv, &fft, input.frames(), [p0, q0], &frame);
+            let of_output = Images {
                 planes: outputs,
                 frames: out.frames,
-                filled: 0..out.frames,
-                rows: height,
-                row: &|o, t, p, line| {
-                    let frame = &g[(o * out.frames + t) * out.pixels()..][..out.pixels()];
-                    line[..here].copy_from_slice(&frame[(p0 + p) * out.width + q0..][..here]);
-                    line[here..].fill(T::zero());
-                },
+                frame: &of_output,
+                width: out.width,
+                rows: part(p0, rows.step.min(out.height - p0), fft.rows),
+                columns: part(q0, columns.step.min(out.width - q0), fft.columns),
             };
             for first in (0..out.frames).step_by(longest) {
                 let frames = longest.min(out.frames - first);
-                of_input.transform(&fft, first..first + frames + k - 1, 0, &mut x);
-                of_output.transform(&fft, first..first + frames, 0, &mut y);
-                add_correlations(&x, &y, &mut sums, frames);
+                let kept = if first == 0 { 0 } else { x.keep_from(longest / LANES) };
+                of_input.transform(&fft, first, kept..(frames + k - 1).div_ceil(LANES), &mut x);
+                of_output.transform(&fft, first, 0..frames.div_ceil(LANES), &mut y);
+                correlate(&x, &y, &mut sums, k, frames);
             }
         }
     }
-    let scale = fft.scale();
-    let mut spectra = Spectra::<T>::new(inputs * outputs, k, &fft);
-    for (to, from) in spectra.memory.iter_mut().zip(&*sums.memory) {
-        *to = T::of(scale * from);
-    }
-    let items: Vec<_> = by_weights.chunks_mut(m * n).zip(spectra.each()).collect();
-    let cost = items.len() * work(&fft);
-    parallel::for_each(items, cost, |(w, (_, _, spectrum))| {
-        fft.inverse(spectrum, m, |p, line| w[p * n..][..n].copy_from_slice(&line[..n]));
-    });
-}
-
-/// Time weights whose sums are held in registers at once.
-const TAPS: usize = 6;
-
-/// `sums(o,i,a) += Σₜ conj y(o,t)·x(i,t+a)` at every frequency.
-fn add_correlations<T: Real>(x: &Spectra<T>, y: &Spectra<T>, sums: &mut Spectra<f64>, frames: usize) {
-    let (inputs, k, stride) = (x.planes, sums.frames, x.stride);
-    let cost = sums.planes * frames * stride * LANES * k;
-    let (x_points, y_points) = (x.points(), y.points());
-    parallel::for_each(sums.tiles(), cost, |(pair, range, mut tile)| {
-        let (o, i) = (pair / inputs, pair % inputs);
-        for (j, f) in range.enumerate() {
-            for a in (0..k).step_by(TAPS) {
-                // Single-precision sums stay short.
-                for t in (0..frames).step_by(32) {
-                    let x = &x_points[(i * x.frames + t + a) * stride + f..];
-                    let y = &y_points[(o * y.frames + t) * stride + f..];
-                    let mut acc = [[Block::zero(); 2]; TAPS];
-                    simd::vectorized(
-                        #[inline(always)]
-                        || correlation(x, y, stride, (frames - t).min(32), &mut acc),
-                    );
-                    for (tap, acc) in acc.iter().enumerate().take(k - a) {
-                        let sum = &mut tile.frame(a + tap)[j];
-                        for part in 0..2 {
-                            for l in 0..LANES {
-                                sum[part].0[l] += acc[part].0[l].double();
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    });
-}
-
-#[inline(always)]
-fn correlation<T: Real>(
-    x: &[Point<T>],
-    y: &[Point<T>],
-    stride: usize,
-    frames: usize,
-    sums: &mut [Point<T>; TAPS],
-) {
-    let mut acc = *sums;
-    for t in 0..frames {
-        let y = y[t * stride];
-        for a in 0..TAPS {
-            let x = &x[(t + a) * stride];
-            let sum = &mut acc[a];
-            for l in 0..LANES {
-                let (u, v) = (y[0].0[l], y[1].0[l]);
-                sum[0].0[l] = v.mul_add(x[1].0[l], u.mul_add(x[0].0[l], sum[0].0[l]));
-                sum[1].0[l] = (-v).mul_add(x[0].0[l], u.mul_add(x[1].0[l], sum[1].0[l]));
-            }
-        }
-    }
-    *sums = acc;
+    let scale = T::of(fft.scale());
+    let place = Place { pixels: m * n, width: n, first: [0; 2], size: [m, n] };
+    let pairs = 0..inputs * outputs * k;
+    images(
+        &fft,
+        &sums,
+        pairs,
+        by_weights,
+        &place,
+        #[inline(always)]
+        |_, to, y| *to = scale * y,
+    );
 }
