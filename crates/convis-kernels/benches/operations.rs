@@ -242,6 +242,9 @@ fn convolution(&(kernel, frames, side, channels): &Convolution, copies: &[(usize
     let operations = 2.0 * (taps * frames * side * side) as f64;
     let [k, m, n] = kernel;
     let name = format!("conv3d {k}x{m}x{n} {}>{} {side}px {frames} frames", channels[0], channels[1]);
+    if !wanted(&name) && !std::env::args().any(|argument| argument == "convolutions") {
+        return;
+    }
     let (x, bias) = (movie(signal.len()), vec![0.1f32; channels[1]]);
     let w: Vec<f32> = movie(taps).iter().map(|w| w - 0.5).collect();
     let history = vec![0.1f32; (k - 1) * signal.state_len()];

@@ -273,6 +273,7 @@ mod tests {
         for frames in [1, 7, 5000] {
             assert_eq!(plan([5, 5, 5], 64, frames, PlanChoice::Auto), "direct");
             assert_eq!(plan([20, 11, 11], 50, frames, PlanChoice::Auto), "fft 60×60");
+            assert_eq!(plan([10, 10, 10], 20, frames, PlanChoice::Auto), "fft 30×30");
             assert_eq!(plan([100, 1, 1], 50, frames, PlanChoice::Auto), "temporal");
             assert_eq!(plan([1, 3, 3], 50, frames, PlanChoice::Auto), "spatial");
             assert_eq!(plan([20, 11, 11], 50, frames, PlanChoice::Direct), "direct");

@@ -28,19 +28,15 @@ impl<T: Real> Input<'_, T> {
         }
     }
 
-    /// Row `p` of a frame with its border, from column `first` on; zeros beyond.
-    pub fn row(&self, frame: &[T], p: usize, first: usize, line: &mut [T]) {
+    /// Row `p` of a frame with its border.
+    fn row(&self, frame: &[T], p: usize, line: &mut [T]) {
         let (conv, width) = (self.conv, self.conv.signal.width);
         let from = &frame[source(p, conv.before(1), conv.signal.height) * width..][..width];
-        let before = conv.before(2);
-        let until = (conv.padded_size()[1] - first).min(line.len());
-        let (line, beyond) = line.split_at_mut(until);
-        beyond.fill(T::zero());
-        let left = before.saturating_sub(first).min(until);
-        let right = (before + width).saturating_sub(first).min(until);
-        line[..left].fill(from[0]);
-        line[left..right].copy_from_slice(&from[first + left - before..][..right - left]);
-        line[right..].fill(from[width - 1]);
+        let (left, rest) = line.split_at_mut(conv.before(2));
+        let (middle, right) = rest.split_at_mut(width);
+        left.fill(from[0]);
+        middle.copy_from_slice(from);
+        right.fill(from[width - 1]);
     }
 }
 
@@ -79,7 +75,7 @@ impl<T: Real> Padded<T> {
         for (t, out) in padded.numbers.chunks_exact_mut(height * width).enumerate().take(input.frames()) {
             let frame = input.frame(plane, t);
             for (p, row) in out.chunks_mut(width).enumerate() {
-                input.row(frame, p, 0, row);
+                input.row(frame, p, row);
             }
         }
         padded

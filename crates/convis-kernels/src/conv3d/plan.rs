@@ -4,8 +4,8 @@
 //! Measured on one core with AVX-512 (AMD Zen 5), ns; their ratios are much the same elsewhere:
 //! ```text
 //! direct   0.0095 per product of an output pixel, the ends of padded rows included
-//! fft      3.3    per point of a transform of an image (one per input and one per output plane)
-//!          0.02   per point, pair of channels and time weight
+//! fft      1.1    per point of a transform of an image (one per input and one per output plane)
+//!          0.025  per point, pair of channels and time weight
 //! ```
 
 use std::fmt;
@@ -89,7 +89,7 @@ pub(super) fn plan(conv: &Conv3d, factor: f64) -> Plan {
     let rows = padded_height - m + 1.0;
     let of_direct = factor * 0.0095 * inputs * outputs * k * m * n * rows * padded_width;
     let points: f64 = tiling.0.iter().map(|axis| (axis.size * axis.tiles) as f64).product();
-    let of_fft = points * (3.3 * (inputs + outputs) + 0.02 * inputs * outputs * k);
+    let of_fft = points * (1.1 * (inputs + outputs) + 0.025 * inputs * outputs * k);
     if conv.choice == PlanChoice::Fft || of_fft < of_direct { Plan::Fft(tiling) } else { direct }
 }
 
@@ -107,8 +107,8 @@ pub(super) struct Axis {
     pub tiles: usize,
 }
 
-/// Longest transform: larger images are cut, so that spectra stay in the cache.
-const LONGEST: usize = 256;
+/// Longest transform: larger images are cut, so that sixteen of them stay in the cache.
+const LONGEST: usize = 128;
 
 impl Axis {
     /// For `pixels` of output and so many weights: the cut that costs least.

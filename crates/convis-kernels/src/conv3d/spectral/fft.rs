@@ -113,8 +113,8 @@ impl<T: Real> Stage<T> {
                         y[j][1].0[l] = im;
                     }
                 }
-                for (j, y) in y.into_iter().enumerate() {
-                    to[q + stride * (R * p + j)] = y;
+                for j in 0..R {
+                    to[q + stride * (R * p + j)] = y[j];
                 }
             }
         }

@@ -155,17 +155,22 @@ impl<T: Real> ImageFft<T> {
     }
 }
 
-/// Numbers of sixteen images at one pixel after another: `images` has at most sixteen, each at least as long as `to`;
+/// Numbers of sixteen images at one pixel after another: `images` has at most sixteen, each as long as `to`;
 /// what is missing is zero.
 #[inline(always)]
 pub(super) fn side_by_side<T: Real>(images: &[&[T]], to: &mut [Block<T>]) {
     for (i, to) in to.chunks_mut(LANES).enumerate() {
         let mut square = [[T::zero(); LANES]; LANES];
         for (image, line) in images.iter().zip(&mut square) {
-            line[..to.len()].copy_from_slice(&image[i * LANES..][..to.len()]);
+            let image = &image[i * LANES..];
+            match image.first_chunk() {
+                Some(numbers) => *line = *numbers,
+                None => line[..image.len()].copy_from_slice(image),
+            }
         }
-        for (to, line) in to.iter_mut().zip(transposed(&square)) {
-            to.0 = line;
+        let square = transposed(&square);
+        for (to, line) in to.iter_mut().zip(&square) {
+            to.0 = *line;
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) use fft::is_smooth;
 use std::ops::Range;
 
 use image::{ImageFft, side_by_side, transposed};
-use spectra::{Spectra, correlate};
+use spectra::{Spectra, Sums, correlate};
 
 use super::Conv3d;
 use super::padded::{Input, source};
@@ -123,14 +123,14 @@ struct Place {
 }
 
 /// Writes `frames` frames of the images of spectra to `output`, `[plane][frame][pixel]`, from frame `first` on:
-/// `write(plane, number there, result)`.
+/// `write(plane, numbers there, results)`.
 fn images<T: Real>(
     fft: &ImageFft<T>,
-    spectra: &Spectra<T>,
+    spectra: &Sums<T>,
     frames: Range<usize>,
     output: &mut [T],
     place: &Place,
-    write: impl Fn(usize, &mut T, T) + Sync,
+    write: impl Fn(usize, &mut [T], &[T]) + Sync,
 ) {
     let per_plane = output.len() / spectra.planes;
     let items: Vec<_> = output
@@ -144,6 +144,7 @@ fn images<T: Real>(
     let cost = items.len() * LANES * work(fft);
     let [height, width] = place.size;
     parallel::for_each(items, cost, |(plane, block, output)| {
+        let spectrum = spectra.spectrum(plane, block);
         let mut room = fft.room();
         let mut pixels = Scratch::<T>::new(height * width * LANES);
         let pixels = pixels.blocks_mut();
@@ -154,7 +155,7 @@ fn images<T: Real>(
                     &mut room,
                     place.size,
                     #[inline(always)]
-                    |f| spectra.point(f, plane, block),
+                    |f| spectrum[f],
                     #[inline(always)]
                     |p, q, value| pixels[p * width + q] = *value,
                 );
@@ -170,8 +171,9 @@ fn images<T: Real>(
                         let square = transposed(&square);
                         for (frame, line) in output.chunks_mut(place.pixels).zip(&square) {
                             let to = &mut frame[first + i * LANES..][..pixels.len()];
-                            for (to, &y) in to.iter_mut().zip(line) {
-                                write(plane, to, y);
+                            match to.first_chunk_mut::<LANES>() {
+                                Some(to) => write(plane, to, line),
+                                None => write(plane, to, &line[..pixels.len()]),
                             }
                         }
                     }
@@ -216,7 +218,7 @@ fn segment<T: Real>(fft: &ImageFft<T>, inputs: usize, outputs: usize, k: usize) 
     frames.max(k).max(4 * LANES).next_multiple_of(LANES)
 }
 
-/// Filters images in time at every frequency; `write(plane, number there, result)` takes the results.
+/// Filters images in time at every frequency; `write(plane, numbers there, results)` takes the results.
 fn filter<T: Real>(
     fft: &ImageFft<T>,
     weights: &Spectra<T>,
@@ -225,12 +227,12 @@ fn filter<T: Real>(
     output: &mut [T],
     outputs: usize,
     place: &Place,
-    write: impl Fn(usize, &mut T, T) + Sync,
+    write: impl Fn(usize, &mut [T], &[T]) + Sync,
 ) {
     let frames = source.frames + 1 - k;
     let longest = segment(fft, source.planes, outputs, k).min(frames);
     let mut x = Spectra::new(source.planes, longest + k - 1, fft);
-    let mut y = Spectra::new(outputs, longest, fft);
+    let mut y = Sums::new(outputs, longest, fft);
     for first in (0..frames).step_by(longest) {
         let n = longest.min(frames - first);
         let kept = if first == 0 { 0 } else { x.keep_from(longest / LANES) };
@@ -298,7 +300,10 @@ pub(super) fn forward<T: Real>(
                 outputs,
                 &place,
                 #[inline(always)]
-                |o, to, y| *to = y + bias[o],
+                |o, to, y| {
+                    let bias = bias[o];
+                    to.iter_mut().zip(y).for_each(|(to, &y)| *to = y + bias);
+                },
             );
         }
     }
@@ -347,7 +352,7 @@ pub(super) fn input_gradient<T: Real>(conv: &Conv3d, tiling: &Tiling, w: &[T], g
             inputs,
             &place,
             #[inline(always)]
-            |_, to, y| *to = *to + y,
+            |_, to, y| to.iter_mut().zip(y).for_each(|(to, &y)| *to = *to + y),
         );
     }
 }
@@ -367,8 +372,8 @@ pub(super) fn weights_gradient<T: Real>(
     let longest = segment(&fft, inputs + outputs, 0, k).min(out.frames);
     let mut x = Spectra::new(inputs, longest + k - 1, &fft);
     let mut y = Spectra::new(outputs, longest, &fft);
-    let mut sums = Spectra::new(1, inputs * outputs * k, &fft);
-    sums.fill(T::zero());
+    let mut sums = Sums::new(1, inputs * outputs * k, &fft);
+    sums.clear();
     for batch in 0..conv.batch() {
         let of_output = |o: usize, t: usize| {
             Some(&g[((batch * outputs + o) * out.frames + t) * out.pixels()..][..out.pixels()])
@@ -403,6 +408,6 @@ pub(super) fn weights_gradient<T: Real>(
         by_weights,
         &place,
         #[inline(always)]
-        |_, to, y| *to = scale * y,
+        |_, to, y| to.iter_mut().zip(y).for_each(|(to, &y)| *to = scale * y),
     );
 }

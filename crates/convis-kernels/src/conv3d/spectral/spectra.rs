@@ -3,10 +3,13 @@
 //! At every frequency a movie is a complex signal in time, which lies there as two rows of numbers: sums of products
 //! along time run over sixteen frames at once, for a few outputs at a time.
 
+use std::ops::Range;
+
+use super::fft::Point;
 use super::image::ImageFft;
 use crate::scratch::{Block, LANES, Scratch};
 use crate::simd::{self, Level};
-use crate::tiles::{TileMut, split_by};
+use crate::tiles::{TileMut, split_by, tiles_of};
 use crate::{Real, Signal, parallel};
 
 /// Spectra of movies: `[frequency][plane][real, imaginary][frame]`.
@@ -53,14 +56,10 @@ impl<T: Real> Spectra<T> {
         blocks - from
     }
 
-    pub fn fill(&mut self, value: T) {
-        self.memory.fill(value);
-    }
-
     /// Multiplies real and imaginary parts.
     pub fn scale(&mut self, real: T, imaginary: T) {
-        let (planes, part) = (self.planes, self.part());
-        for (_, numbers) in self.frequencies_mut() {
+        let (planes, part, stride) = (self.planes, self.part(), self.stride() * LANES);
+        for numbers in self.memory.chunks_exact_mut(stride).take(self.frequencies) {
             for parts in numbers.chunks_exact_mut(2 * part).take(planes) {
                 let (re, im) = parts.split_at_mut(part);
                 re.iter_mut().for_each(|x| *x = *x * real);
@@ -87,14 +86,6 @@ impl<T: Real> Spectra<T> {
         parts
     }
 
-    /// The sixteen frames of a block of a plane at one frequency.
-    #[inline(always)]
-    pub fn point(&self, frequency: usize, plane: usize, block: usize) -> [Block<T>; 2] {
-        let at = frequency * self.stride() + 2 * plane * self.blocks + block;
-        let blocks = self.memory.blocks();
-        [blocks[at], blocks[at + self.blocks]]
-    }
-
     /// The numbers from a plane of a frequency on.
     fn numbers(&self, frequency: usize, plane: usize) -> &[T] {
         &self.memory[(frequency * self.stride() + 2 * plane * self.blocks) * LANES..]
@@ -103,12 +94,6 @@ impl<T: Real> Spectra<T> {
     /// Frames from real to imaginary parts.
     const fn part(&self) -> usize {
         self.blocks * LANES
-    }
-
-    /// The numbers of every frequency.
-    fn frequencies_mut(&mut self) -> Vec<(usize, &mut [T])> {
-        let len = self.stride() * LANES;
-        self.memory.chunks_exact_mut(len).take(self.frequencies).enumerate().collect()
     }
 }
 
@@ -128,6 +113,46 @@ impl<T: Real> Part<'_, T> {
     }
 }
 
+/// Spectra that sums along time result in: `[plane][sixteen frames][frequency]`, as they are transformed back.
+pub(super) struct Sums<T: Real> {
+    memory: Scratch<T>,
+    pub planes: usize,
+    /// Sixteens of frames.
+    blocks: usize,
+    frequencies: usize,
+}
+
+/// Frequencies that one thread works on at a time.
+const TOGETHER: usize = 4;
+
+impl<T: Real> Sums<T> {
+    /// Room for movies of so many frames; at first its numbers mean nothing.
+    pub fn new(planes: usize, frames: usize, fft: &ImageFft<T>) -> Self {
+        let (blocks, frequencies) = (frames.div_ceil(LANES), fft.frequencies());
+        let memory = Scratch::new(planes * blocks * frequencies * 2 * LANES);
+        Self { memory, planes, blocks, frequencies }
+    }
+
+    pub fn clear(&mut self) {
+        self.memory.fill(T::zero());
+    }
+
+    /// Sixteen frames of a plane at every frequency.
+    pub fn spectrum(&self, plane: usize, block: usize) -> &[Point<T>] {
+        let (points, _) = self.memory.blocks().as_chunks();
+        &points[(plane * self.blocks + block) * self.frequencies..][..self.frequencies]
+    }
+
+    /// Ranges of frequencies, through all planes and blocks: what threads may write at the same time.
+    fn parts(&mut self) -> Vec<(Range<usize>, TileMut<'_, Point<T>>)> {
+        let rows = self.planes * self.blocks;
+        let signal = Signal { planes: 1, frames: rows, height: 1, width: self.frequencies };
+        let ranges = tiles_of(&signal, TOGETHER).into_iter().map(|tile| tile.pixels);
+        let (points, _) = self.memory.blocks_mut().as_chunks_mut();
+        ranges.zip(split_by(&mut points[..signal.len()], &signal, TOGETHER)).collect()
+    }
+}
+
 /// Whether the processor has registers for large blocks of sums.
 fn wide<T>() -> bool {
     simd::level() == Level::Avx512 && size_of::<T>() == 4
@@ -135,117 +160,142 @@ fn wide<T>() -> bool {
 
 /// `y(o,t) = Σᵢ Σₐ w(i,a,o)·x(i,t+a)` at every frequency, for t below `frames`. The weights are one plane whose frames
 /// are `[in][time weight][out]`.
-pub(super) fn filter<T: Real>(x: &Spectra<T>, w: &Spectra<T>, y: &mut Spectra<T>, k: usize, frames: usize) {
-    let (inputs, outputs) = (x.planes, y.planes);
-    let (part, wide) = (y.part(), wide::<T>());
-    let blocks = frames.div_ceil(LANES);
-    let work = x.frequencies * blocks * LANES * inputs * outputs * k;
-    parallel::for_each(y.frequencies_mut(), work, |(f, y)| {
-        let taps = Taps {
-            x: x.numbers(f, 0),
-            w: w.numbers(f, 0),
-            x_part: x.part(),
-            w_part: w.part(),
-            sizes: [inputs, outputs, k],
-        };
-        let mut o = 0;
-        while o < outputs {
-            let mut store = |o: usize, t: usize, re: &[[T; LANES]], im: &[[T; LANES]]| {
-                let n = re.len().min(blocks - t) * LANES;
-                let at = 2 * o * part + t * LANES;
-                y[at..at + n].copy_from_slice(&re.as_flattened()[..n]);
-                y[at + part..at + part + n].copy_from_slice(&im.as_flattened()[..n]);
-            };
-            o += match (outputs - o, wide) {
-                (4.., true) => taps.rows::<4, 2>(o, blocks, &mut store),
-                (2.., true) => taps.rows::<2, 4>(o, blocks, &mut store),
-                (_, true) => taps.rows::<1, 4>(o, blocks, &mut store),
-                (2.., false) => taps.rows::<2, 1>(o, blocks, &mut store),
-                (_, false) => taps.rows::<1, 1>(o, blocks, &mut store),
-            };
-        }
-    });
-}
-
-/// One frequency of a movie and of weights.
-struct Taps<'a, T> {
-    x: &'a [T],
-    w: &'a [T],
-    x_part: usize,
-    w_part: usize,
-    /// Inputs, outputs, time weights.
-    sizes: [usize; 3],
-}
-
-impl<T: Real> Taps<'_, T> {
-    /// `O` outputs from `o` on, `V` blocks at a time; returns `O`.
-    fn rows<const O: usize, const V: usize>(
-        &self,
-        o: usize,
-        blocks: usize,
-        store: &mut impl FnMut(usize, usize, &[[T; LANES]], &[[T; LANES]]),
-    ) -> usize {
-        let mut t = 0;
-        while t < blocks {
-            if blocks - t >= V {
-                self.block::<O, V>(o, t, store);
-                t += V;
-            } else {
-                self.block::<O, 1>(o, t, store);
-                t += 1;
-            }
-        }
-        O
-    }
-
-    fn block<const O: usize, const V: usize>(
-        &self,
-        o: usize,
-        t: usize,
-        store: &mut impl FnMut(usize, usize, &[[T; LANES]], &[[T; LANES]]),
-    ) {
-        let mut sums = [[[[T::zero(); LANES]; V]; O]; 2];
-        simd::vectorized(
-            #[inline(always)]
-            || self.sum(o, t, &mut sums),
-        );
-        for i in 0..O {
-            store(o + i, t, &sums[0][i], &sums[1][i]);
-        }
-    }
-
-    #[inline(always)]
-    fn sum<const O: usize, const V: usize>(
-        &self,
-        o: usize,
-        t: usize,
-        sums: &mut [[[[T; LANES]; V]; O]; 2],
-    ) {
-        let [inputs, outputs, k] = self.sizes;
-        let [mut real, mut imaginary] = *sums;
-        for i in 0..inputs {
-            let x = &self.x[2 * i * self.x_part + t * LANES..];
-            let (re, im) = (&x[..k - 1 + V * LANES], &x[self.x_part..][..k - 1 + V * LANES]);
-            let w = &self.w[i * k * outputs + o..];
-            let (u, v) = (&w[..(k - 1) * outputs + O], &w[self.w_part..][..(k - 1) * outputs + O]);
-            for a in 0..k {
-                let re: &[[T; LANES]] = re[a..][..V * LANES].as_chunks().0;
-                let im: &[[T; LANES]] = im[a..][..V * LANES].as_chunks().0;
-                let (u, v) = (&u[a * outputs..][..O], &v[a * outputs..][..O]);
-                for j in 0..O {
-                    let (u, v) = (u[j], v[j]);
-                    for b in 0..V {
-                        for l in 0..LANES {
-                            let (x, y) = (re[b][l], im[b][l]);
-                            real[j][b][l] = (-v).mul_add(y, u.mul_add(x, real[j][b][l]));
-                            imaginary[j][b][l] = v.mul_add(x, u.mul_add(y, imaginary[j][b][l]));
+pub(super) fn filter<T: Real>(x: &Spectra<T>, w: &Spectra<T>, y: &mut Sums<T>, k: usize, frames: usize) {
+    let (inputs, outputs, blocks) = (x.planes, y.planes, y.blocks);
+    let n = frames.next_multiple_of(LANES);
+    let work = x.frequencies * n * inputs * outputs * k;
+    parallel::for_each(y.parts(), work, |(frequencies, mut y)| {
+        // Real and imaginary parts of two outputs.
+        let mut sums = Scratch::<T>::new(4 * n);
+        for (j, f) in frequencies.enumerate() {
+            let (u, v) = w.numbers(f, 0).split_at(w.part());
+            for o in (0..outputs).step_by(2) {
+                sums.fill(T::zero());
+                let (first, second) = sums.split_at_mut(2 * n);
+                let ((a_re, a_im), (b_re, b_im)) = (first.split_at_mut(n), second.split_at_mut(n));
+                for i in 0..inputs {
+                    // Sums beyond the last frame read beyond the real parts.
+                    let re = x.numbers(f, i);
+                    let im = &re[x.part()..];
+                    let mut a = 0;
+                    while a < k {
+                        let (re, im) = (&re[a..], &im[a..]);
+                        let weight = |b| {
+                            let at = (i * k + a + b) * outputs + o;
+                            [u[at], v[at]]
+                        };
+                        if o + 1 == outputs {
+                            a += match k - a {
+                                4.. => add::<T, 4>(re, im, weight, a_re, a_im),
+                                2.. => add::<T, 2>(re, im, weight, a_re, a_im),
+                                _ => add::<T, 1>(re, im, weight, a_re, a_im),
+                            };
+                            continue;
                         }
+                        let weights = |b| {
+                            let at = (i * k + a + b) * outputs + o;
+                            [[u[at], v[at]], [u[at + 1], v[at + 1]]]
+                        };
+                        a += match k - a {
+                            4.. => add_to_two::<T, 4>(re, im, weights, a_re, a_im, b_re, b_im),
+                            2.. => add_to_two::<T, 2>(re, im, weights, a_re, a_im, b_re, b_im),
+                            _ => add_to_two::<T, 1>(re, im, weights, a_re, a_im, b_re, b_im),
+                        };
+                    }
+                }
+                for (o, sums) in
+                    sums.blocks().chunks(2 * n / LANES).enumerate().take(outputs - o).map(|(i, s)| (o + i, s))
+                {
+                    let (re, im) = sums.split_at(n / LANES);
+                    for (block, (re, im)) in re.iter().zip(im).enumerate() {
+                        y.frame(o * blocks + block)[j] = [*re, *im];
                     }
                 }
             }
         }
-        *sums = [real, imaginary];
+    });
+}
+
+/// `sum(t) += Σₐ weight(a)·x(t+a)` for `A` time weights; returns `A`.
+fn add<T: Real, const A: usize>(
+    x_re: &[T],
+    x_im: &[T],
+    weight: impl Fn(usize) -> [T; 2],
+    sum_re: &mut [T],
+    sum_im: &mut [T],
+) -> usize {
+    let w: [[T; 2]; A] = std::array::from_fn(weight);
+    simd::vectorized(
+        #[inline(always)]
+        || add_loop(x_re, x_im, w, sum_re, sum_im),
+    );
+    A
+}
+
+#[inline(always)]
+fn add_loop<T: Real, const A: usize>(
+    x_re: &[T],
+    x_im: &[T],
+    w: [[T; 2]; A],
+    sum_re: &mut [T],
+    sum_im: &mut [T],
+) {
+    let x = x_re.windows(A).zip(x_im.windows(A));
+    for ((sum_re, sum_im), (re, im)) in sum_re.iter_mut().zip(sum_im).zip(x) {
+        let mut sum = [*sum_re, *sum_im];
+        for a in 0..A {
+            sum = plus_product(sum, w[a], [re[a], im[a]]);
+        }
+        [*sum_re, *sum_im] = sum;
     }
+}
+
+/// As [`add`] for two outputs, which share what is read of x.
+fn add_to_two<T: Real, const A: usize>(
+    x_re: &[T],
+    x_im: &[T],
+    weights: impl Fn(usize) -> [[T; 2]; 2],
+    a_re: &mut [T],
+    a_im: &mut [T],
+    b_re: &mut [T],
+    b_im: &mut [T],
+) -> usize {
+    let w: [[[T; 2]; 2]; A] = std::array::from_fn(weights);
+    simd::vectorized(
+        #[inline(always)]
+        || add_to_two_loop(x_re, x_im, w, a_re, a_im, b_re, b_im),
+    );
+    A
+}
+
+#[inline(always)]
+fn add_to_two_loop<T: Real, const A: usize>(
+    x_re: &[T],
+    x_im: &[T],
+    w: [[[T; 2]; 2]; A],
+    a_re: &mut [T],
+    a_im: &mut [T],
+    b_re: &mut [T],
+    b_im: &mut [T],
+) {
+    let x = x_re.windows(A).zip(x_im.windows(A));
+    let sums = a_re.iter_mut().zip(a_im).zip(b_re.iter_mut().zip(b_im));
+    for (((a_re, a_im), (b_re, b_im)), (re, im)) in sums.zip(x) {
+        let (mut first, mut second) = ([*a_re, *a_im], [*b_re, *b_im]);
+        for a in 0..A {
+            let x = [re[a], im[a]];
+            first = plus_product(first, w[a][0], x);
+            second = plus_product(second, w[a][1], x);
+        }
+        [*a_re, *a_im] = first;
+        [*b_re, *b_im] = second;
+    }
+}
+
+/// `sum + w·x` of complex numbers.
+#[inline(always)]
+fn plus_product<T: Real>([re, im]: [T; 2], [u, v]: [T; 2], [x, y]: [T; 2]) -> [T; 2] {
+    [(-v).mul_add(y, u.mul_add(x, re)), v.mul_add(x, u.mul_add(y, im))]
 }
 
 /// `sums(o,i,a) += Σₜ conj y(o,t)·x(i,t+a)` at every frequency, over the blocks of `frames` frames; y is zero beyond
@@ -253,40 +303,49 @@ impl<T: Real> Taps<'_, T> {
 pub(super) fn correlate<T: Real>(
     x: &Spectra<T>,
     y: &Spectra<T>,
-    sums: &mut Spectra<T>,
+    sums: &mut Sums<T>,
     k: usize,
     frames: usize,
 ) {
-    let (inputs, outputs) = (x.planes, y.planes);
-    let (part, wide) = (sums.part(), wide::<T>());
-    let blocks = frames.div_ceil(LANES);
-    let work = x.frequencies * blocks * LANES * inputs * outputs * k;
-    parallel::for_each(sums.frequencies_mut(), work, |(f, sums)| {
-        let lags = Lags { parts: [x.part(), y.part()], blocks };
-        let mut o = 0;
-        while o < outputs {
-            let pair = outputs - o > 1 && wide;
-            for i in 0..inputs {
-                let (x, y) = (x.numbers(f, i), y.numbers(f, o));
-                let mut a = 0;
-                while a < k {
-                    let x = &x[a..];
-                    let mut add = |j: usize, b: usize, [re, im]: [T; 2]| {
-                        let at = ((o + j) * inputs + i) * k + a + b;
-                        sums[at] = sums[at] + re;
-                        sums[at + part] = sums[at + part] + im;
-                    };
-                    a += match (pair, k - a) {
-                        (true, 4..) => lags.sums::<T, 2, 4>(x, y, &mut add),
-                        (true, 2..) => lags.sums::<T, 2, 2>(x, y, &mut add),
-                        (true, _) => lags.sums::<T, 2, 1>(x, y, &mut add),
-                        (false, 4..) if wide => lags.sums::<T, 1, 4>(x, y, &mut add),
-                        (false, 2..) => lags.sums::<T, 1, 2>(x, y, &mut add),
-                        (false, _) => lags.sums::<T, 1, 1>(x, y, &mut add),
-                    };
+    let (inputs, outputs, wide) = (x.planes, y.planes, wide::<T>());
+    let lags = Lags { parts: [x.part(), y.part()], blocks: frames.div_ceil(LANES) };
+    let n = (outputs * inputs * k).next_multiple_of(LANES);
+    let work = x.frequencies * frames * inputs * outputs * k;
+    parallel::for_each(sums.parts(), work, |(frequencies, mut sums)| {
+        let mut totals = Scratch::<T>::zeros(2 * n);
+        for (j, f) in frequencies.enumerate() {
+            let mut o = 0;
+            while o < outputs {
+                let pair = outputs - o > 1 && wide;
+                for i in 0..inputs {
+                    let (x, y) = (x.numbers(f, i), y.numbers(f, o));
+                    let mut a = 0;
+                    while a < k {
+                        let x = &x[a..];
+                        let mut store = |j: usize, b: usize, [re, im]: [T; 2]| {
+                            let at = ((o + j) * inputs + i) * k + a + b;
+                            (totals[at], totals[n + at]) = (re, im);
+                        };
+                        a += match (pair, k - a) {
+                            (true, 4..) => lags.sums::<T, 2, 4>(x, y, &mut store),
+                            (true, 2..) => lags.sums::<T, 2, 2>(x, y, &mut store),
+                            (true, _) => lags.sums::<T, 2, 1>(x, y, &mut store),
+                            (false, 4..) if wide => lags.sums::<T, 1, 4>(x, y, &mut store),
+                            (false, 2..) => lags.sums::<T, 1, 2>(x, y, &mut store),
+                            (false, _) => lags.sums::<T, 1, 1>(x, y, &mut store),
+                        };
+                    }
+                }
+                o += if pair { 2 } else { 1 };
+            }
+            let (re, im) = totals.blocks().split_at(n / LANES);
+            for (block, (re, im)) in re.iter().zip(im).enumerate() {
+                let [sum_re, sum_im] = &mut sums.frame(block)[j];
+                for l in 0..LANES {
+                    sum_re.0[l] = sum_re.0[l] + re.0[l];
+                    sum_im.0[l] = sum_im.0[l] + im.0[l];
                 }
             }
-            o += if pair { 2 } else { 1 };
         }
     });
 }
@@ -299,12 +358,12 @@ struct Lags {
 }
 
 impl Lags {
-    /// `O` planes of y, `A` lags; `add(plane, lag, sum)`; returns `A`.
+    /// `O` planes of y, `A` lags; `store(plane, lag, sum)`; returns `A`.
     fn sums<T: Real, const O: usize, const A: usize>(
         &self,
         x: &[T],
         y: &[T],
-        add: &mut impl FnMut(usize, usize, [T; 2]),
+        store: &mut impl FnMut(usize, usize, [T; 2]),
     ) -> usize {
         let mut sums = [[[[T::zero(); LANES]; 2]; A]; O];
         let mut totals = [[[T::zero(); 2]; A]; O];
@@ -321,7 +380,7 @@ impl Lags {
         );
         for (j, totals) in totals.into_iter().enumerate() {
             for (b, total) in totals.into_iter().enumerate() {
-                add(j, b, total);
+                store(j, b, total);
             }
         }
         A
