@@ -62,8 +62,12 @@ impl<T: Real> Spectra<T> {
         for numbers in self.memory.chunks_exact_mut(stride).take(self.frequencies) {
             for parts in numbers.chunks_exact_mut(2 * part).take(planes) {
                 let (re, im) = parts.split_at_mut(part);
-                re.iter_mut().for_each(|x| *x = *x * real);
-                im.iter_mut().for_each(|x| *x = *x * imaginary);
+                for x in re {
+                    *x = *x * real;
+                }
+                for x in im {
+                    *x = *x * imaginary;
+                }
             }
         }
     }
