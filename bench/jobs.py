@@ -25,7 +25,7 @@ import traceback
 
 import numpy
 
-JOBS = ("retina", "gradient", "opl", "picture", "convolution", "import", "memory")
+JOBS = ("retina", "gradient", "opl", "picture", "convolution", "fit", "import", "memory")
 SIZES = (20, 50, 100, 224)  # pixels along each side
 GAINS_HZ = (0.0, 50.0)  # strength of the contrast gain control; 0 is off
 CHUNKS = (50, 100, 200, 400)  # frames; tried by a package that wants a chunk length
@@ -38,6 +38,14 @@ CONVOLUTIONS = (
     ((100, 11, 11), 200, 50, (1, 1), False), ((200, 21, 21), 2000, 20, (1, 1), False),
     ((10, 5, 5), 200, 20, (8, 16), False), ((10, 5, 5), 200, 20, (8, 16), True),
 )
+
+#: Fits, of which one step is measured: model, optimiser.
+FITS = (("LN", "SGD"), ("LN", "LBFGS"), ("McIntosh", "SGD"), ("torch", "Adam"))
+#: Learning rates: steps small enough for any model to stay where numbers are finite.
+RATES = {"SGD": 1e-7, "LBFGS": 1.0, "Adam": 1e-4}
+#: Their kernels, frames and side in pixels.
+FIT_KERNELS = {"LN": (20, 11, 11), "McIntosh": (10, 5, 5), "torch": (20, 11, 11)}
+FIT = {"frames": 200, "side": 50}
 
 #: Gradient job: frames and side in pixels.
 GRADIENT = {"frames": 200, "side": 50}
@@ -94,6 +102,15 @@ class Package:
         """Functions that convolve a movie with all its history and borders, each with how it does it in words.
 
         With gradients it also computes those by input and weight, for a given gradient of the output.
+        """
+        raise NotImplementedError
+
+    def fit(self, model: str, optimizer: str, frames: int, side: int):
+        """Functions that take one step of a fit, each with how it does it in words.
+
+        Every step begins from the same weights, state and optimiser: the sum of squared errors, its gradient by all
+        weights, and the step of the optimiser, which is several evaluations for LBFGS. "torch" is a convolution and a
+        rectification trained by a loop in PyTorch.
         """
         raise NotImplementedError
 
@@ -216,6 +233,16 @@ def convolution_arrays(kernel, frames, side, channels) -> tuple:
     return x, w, g
 
 
+def fit_arrays(model: str, frames: int, side: int) -> tuple:
+    """A movie, what the output should be, and the first weights of a fit (time, height, width)."""
+    random = numpy.random.default_rng(4)
+    x = random.standard_normal((1, 1, frames, side, side)).astype(numpy.float32)
+    cells = (1, 1, frames, 1, 1) if model == "McIntosh" else x.shape
+    y = random.random(cells, dtype=numpy.float32)
+    w = 0.02 * random.standard_normal(FIT_KERNELS[model]).astype(numpy.float32)
+    return x, y, w
+
+
 def best_seconds(ways) -> dict:
     """Seconds that something takes: the best of a few runs, and of the package's ways to do it."""
     best = {"seconds": float("inf")}
@@ -274,7 +301,7 @@ def serve(package: Package, answer_to) -> None:
                 answer = {}
             elif what == "repeat":
                 answer = job.repeat(request["least_seconds"])
-            elif what in ("gradient", "opl", "picture", "convolution"):
+            elif what in ("gradient", "opl", "picture", "convolution", "fit"):
                 answer = best_seconds(getattr(package, what)(**request))
             elif what == "import":
                 answer = {"seconds": import_seconds(package)}
@@ -320,6 +347,10 @@ def run_alone(package: Package, options: argparse.Namespace):
             sizes = {"kernel": kernel, "frames": frames, "side": side, "channels": channels,
                      "gradients": gradients}
             yield {"job": "convolution", **sizes, **best_seconds(package.convolution(**sizes)), **common}
+    if "fit" in options.jobs:
+        for model, optimizer in FITS:
+            fit = {"model": model, "optimizer": optimizer, **FIT}
+            yield {"job": "fit", **fit, **best_seconds(package.fit(**fit)), **common}
     for name, sizes in (("gradient", GRADIENT), ("opl", OPL), ("picture", PICTURE)):
         if name in options.jobs:
             yield {"job": name, **sizes, **best_seconds(getattr(package, name)(**sizes)), **common}

@@ -91,6 +91,45 @@ class Ours(jobs.Package):
 
         return [(run, conv.plan(x))]
 
+    def fit(self, model, optimizer, frames, side):
+        x, y, w = jobs.fit_arrays(model, frames, side)
+        if model == "torch":
+            return self._fit_in_torch(x, y, w)
+        convis.seed(1)
+        if model == "LN":
+            fitted = convis.models.LN(w.shape)
+            fitted.conv.set_weight(w)
+        else:
+            fitted = convis.models.McIntosh(filter_size=w.shape, out_channels=1)
+            fitted.run(x)  # the read-out takes its size from the first movie
+            fitted.clear_state()
+        first, start = fitted.get_parameters(), fitted.get_state()
+        movie, wanted = convis.Tensor(x), convis.Tensor(y)
+
+        def run():
+            fitted.set_parameters(first)
+            fitted.set_state(start)
+            getattr(fitted.set_optimizer, optimizer)(lr=jobs.RATES[optimizer])
+            return fitted.optimize(movie, wanted)
+
+        return [(run, (fitted.conv if model == "LN" else fitted.layer1).plan(x))]
+
+    def _fit_in_torch(self, x, y, w):
+        import torch
+
+        conv = convis.filters.Conv3d(1, 1, w.shape, bias=False)
+        conv.set_weight(w, flip=False)
+        module = torch.nn.Sequential(convis.torch.as_module(conv), torch.nn.ReLU())
+        optimizer = torch.optim.Adam(module.parameters(), lr=jobs.RATES["Adam"])
+        x, y = torch.from_numpy(x), torch.from_numpy(y)
+
+        def run():
+            optimizer.zero_grad()
+            ((module(x) - y) ** 2).sum().backward()
+            optimizer.step()
+
+        return [(run, conv.plan(x.numpy()))]
+
 
 if __name__ == "__main__":
     jobs.main(Ours())

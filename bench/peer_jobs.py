@@ -118,6 +118,48 @@ class Peer(jobs.Package):
         return [(lambda threads=threads: run(threads), f"torch conv3d, {threads} threads")
                 for threads in sorted({1, jobs.thread_count()})]
 
+    def fit(self, model, optimizer, frames, side):
+        x, y, w = jobs.fit_arrays(model, frames, side)
+        movie, wanted = torch.from_numpy(x), torch.from_numpy(y)
+        if model == "torch":
+            return self._fit_in_torch(movie, wanted, w)
+        torch.manual_seed(1)
+        if model == "LN":
+            fitted = convis.models.LN(w.shape)
+            fitted.conv.set_weight(w)
+        else:
+            fitted = convis.models.McIntosh(filter_size=w.shape, out_channels=1)
+            fitted(movie)  # the read-out takes its size from the first movie
+        first = {name: value.detach().clone() for name, value in fitted.named_parameters()}
+
+        def run(threads):
+            torch.set_num_threads(threads)
+            fitted.clear_state()
+            with torch.no_grad():
+                for name, value in fitted.named_parameters():
+                    value.copy_(first[name])
+            getattr(fitted.set_optimizer, optimizer)(lr=jobs.RATES[optimizer])
+            return fitted.optimize(movie, wanted)
+
+        return self._with_threads(run)
+
+    def _fit_in_torch(self, x, y, w):
+        k, m, n = w.shape
+        border = (n // 2, n - n // 2 - 1, m // 2, m - m // 2 - 1, k - 1, 0)
+        conv = torch.nn.Conv3d(1, 1, w.shape, bias=False)
+        with torch.no_grad():
+            conv.weight.copy_(torch.from_numpy(w))
+        module = torch.nn.Sequential(torch.nn.ReplicationPad3d(border), conv, torch.nn.ReLU())
+        optimizer = torch.optim.Adam(module.parameters(), lr=jobs.RATES["Adam"])
+
+        def run(threads):
+            torch.set_num_threads(threads)
+            optimizer.zero_grad()
+            ((module(x) - y) ** 2).sum().backward()
+            optimizer.step()
+
+        return self._with_threads(run)
+
     def keep_model(self, settings):
         # While gradients are recorded the toolbox's state keeps everything
         # since the model was built, so a model must not live long.

@@ -32,7 +32,7 @@ from pathlib import Path
 import peers
 
 HERE = Path(__file__).resolve().parent
-JOBS = ("retina", "gradient", "opl", "picture", "convolution", "import", "memory")
+JOBS = ("retina", "gradient", "opl", "picture", "convolution", "fit", "import", "memory")
 SIZES = (20, 50, 100, 224)  # pixels along each side
 GAINS_HZ = (0.0, 50.0)
 #: Sizes of the jobs that are one call, as in `jobs.py`.
@@ -46,6 +46,9 @@ CONVOLUTIONS = (
     ((100, 11, 11), 200, 50, (1, 1), False), ((200, 21, 21), 2000, 20, (1, 1), False),
     ((10, 5, 5), 200, 20, (8, 16), False), ((10, 5, 5), 200, 20, (8, 16), True),
 )
+#: Steps of fits: model, optimiser; as in `jobs.py`.
+FITS = (("LN", "SGD"), ("LN", "LBFGS"), ("McIntosh", "SGD"), ("torch", "Adam"))
+FIT = {"frames": 200, "side": 50}
 CHUNKS = (50, 100, 200, 400)  # frames, offered to the peer
 QUICK_SIZES, QUICK_CHUNKS = (20, 50), (100, 200)
 
@@ -273,6 +276,18 @@ def measure_convolution(pair: Pair, sizes: tuple, turns: int = 3) -> dict:
             "ratio": ratio, "unit": "ms", "versions": pair.versions_text()}
 
 
+def measure_fit(pair: Pair, model: str, optimizer: str, turns: int = 3) -> dict:
+    """Milliseconds of one step of a fit: ours beside the 2018 toolbox, or a loop in torch with our layer or its own."""
+    times, ratio, how = take_turns(pair, turns, what="fit", model=model, optimizer=optimizer, **FIT)
+    ours, peer = (1e3 * t if t is not None else None for t in times.values())
+    name = "fit step of a layer in torch" if model == "torch" else f"fit step of {model}"
+    name = f"{name}, {optimizer}"
+    print(f"{name:<42} {FIT['side']:4d}² {FIT['frames']:5d} {number(ours, 10, 2)} {number(peer, 11, 1)}"
+          f" {ratio_text(ratio):>9}  {how}", flush=True)
+    return {"job": f"{name} ({how})" if how else name, "size": FIT["side"], "frames": FIT["frames"],
+            "ours": ours, "peer": peer, "ratio": ratio, "unit": "ms", "versions": pair.versions_text()}
+
+
 def measure_import(pair: Pair, turns: int = 5) -> dict:
     """Seconds that importing the package adds to importing numpy, fresh processes."""
     times, ratios = {"ours": [], "peer": []}, []
@@ -448,6 +463,12 @@ def main() -> int:
         for sizes in CONVOLUTIONS:
             with pair:
                 keep(measure_convolution(pair, sizes))
+    if "fit" in options.jobs:
+        print(f"\nSteps of fits\n{'job':<42} {'size':>5} {'frames':>5}"
+              f" {'ours ms':>10} {'peer ms':>11} {'ratio':>9}  our plan\n" + "-" * 100, flush=True)
+        for model, optimizer in FITS:
+            with pair:
+                keep(measure_fit(pair, model, optimizer))
     if {"gradient", "opl", "picture", "import", "memory"} & set(options.jobs):
         print(f"\n{'other':<24} {'ours':>14} {'peer':>12} {'ratio':>9}\n" + "-" * 80, flush=True)
     if "gradient" in options.jobs:
