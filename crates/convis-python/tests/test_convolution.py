@@ -63,12 +63,12 @@ def test_copies_keep_kernel_and_mode():
         np.testing.assert_array_equal(other.run(x).array(0), copy.deepcopy(conv).run(x).array(0))
 
 
-@pytest.mark.parametrize("plan", ["direct", "fft"])
+@pytest.mark.parametrize("plan", ["direct", "fft", "separable"])
 def test_plans_agree_and_chunks_do_not_matter(plan):
     x, w = RNG.random((30, 20, 24)), RNG.standard_normal((7, 9, 9))
     conv = Conv3d(1, 1, (7, 9, 9), bias=False, plan=plan)
     conv.set_weight(w)
-    assert conv.plan(x) == {"direct": "direct", "fft": "fft 30×32"}[plan]
+    assert conv.plan(x) == {"direct": "direct", "fft": "fft 30×32", "separable": "separable of rank 7"}[plan]
     whole = copy.deepcopy(conv).run(x, dt=30).array(0)
     np.testing.assert_array_equal(conv.run(x, dt=7).array(0), whole)
     np.testing.assert_allclose(whole[0, 0], plain(x, w), atol=1e-5 * abs(whole).max())
@@ -77,6 +77,8 @@ def test_plans_agree_and_chunks_do_not_matter(plan):
 def test_plan_and_errors():
     with pytest.raises(ValueError, match="plan: expected .auto. or .direct."):
         Conv1d(1, 1, 4, plan="fft")(np.ones((3, 2, 2)))
+    with pytest.raises(ValueError, match="plan: expected .auto., .direct. or .fft.*nothing to separate"):
+        Conv1d(1, 1, 4, plan="separable")(np.ones((3, 2, 2)))
     conv = Conv3d(1, 1, (5, 3, 3))
     assert conv.plan((100, 20, 20)) == conv.plan(np.zeros((1, 1, 7, 20, 20)))
     for arguments, message in [

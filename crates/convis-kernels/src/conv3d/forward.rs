@@ -3,7 +3,7 @@
 use super::Conv3d;
 use super::direct::{FRAMES, Weights, correlate};
 use super::padded::{Input, Padded};
-use super::{Plan, spectral};
+use super::{Plan, plan, separable, spectral};
 use crate::{Operation, Real, parallel};
 
 pub(super) fn conv3d<T: Real>(
@@ -21,9 +21,10 @@ pub(super) fn conv3d<T: Real>(
         return;
     }
     let input = Input { conv, movie, state };
-    match conv.plan() {
-        Plan::Direct { .. } => direct(conv, &input, w, bias, output),
-        Plan::Fft(tiling) => spectral::forward(conv, &tiling, &input, w, bias, output),
+    match plan::with_weights(conv, w) {
+        (_, Some(factors)) => separable::forward(conv, &factors, movie, bias, state, output),
+        (Plan::Fft(tiling), None) => spectral::forward(conv, &tiling, &input, w, bias, output),
+        (_, None) => direct(conv, &input, w, bias, output),
     }
 }
 

@@ -22,6 +22,7 @@ mod forward;
 mod padded;
 mod plan;
 mod reference;
+mod separable;
 mod spectral;
 
 pub use plan::{Plan, PlanChoice};
@@ -97,11 +98,16 @@ impl Conv3d {
         self
     }
 
-    /// How it computes.
+    /// How it computes with any weights.
     ///
     /// The plan depends on the sizes of kernel and image and on the channels, never on frames or threads.
     pub fn plan(&self) -> Plan {
         plan::plan(self, 1.0)
+    }
+
+    /// How it computes with these weights: in passes along time and space where their rank is low.
+    pub fn plan_with<T: Real>(&self, weights: &[T]) -> Plan {
+        plan::with_weights(self, weights).0
     }
 
     /// How it computes its gradients, which cost more than the output when computed directly.
@@ -111,7 +117,11 @@ impl Conv3d {
 
     /// Whether a plan of this kind is possible.
     pub fn accepts(&self, choice: PlanChoice) -> bool {
-        choice != PlanChoice::Fft || self.kernel[1..] != [1, 1]
+        match choice {
+            PlanChoice::Auto | PlanChoice::Direct => true,
+            PlanChoice::Fft => self.kernel[1..] != [1, 1],
+            PlanChoice::Separable => separable::is_possible(self.kernel),
+        }
     }
 
     /// Batch entries.
@@ -259,6 +269,88 @@ mod tests {
                 signal,
                 &[],
             ));
+        }
+    }
+
+    #[test]
+    fn conforms_in_passes() {
+        for (channels, kernel, border, history, height, frames) in [
+            ([1, 1], [5, 3, 3], Border::Replicate, true, 4, 7),
+            ([1, 1], [1, 4, 3], Border::Replicate, true, 5, 3),
+            ([2, 3], [4, 2, 3], Border::Replicate, true, 3, 6),
+        ] {
+            let signal = Signal { planes: channels[0], frames, height, width: 1 };
+            conformance::check(&Case::new(
+                move |signal| {
+                    Conv3d::new(signal, channels, kernel, border, history).with_plan(PlanChoice::Separable)
+                },
+                signal,
+                &[],
+            ));
+        }
+    }
+
+    #[test]
+    fn kernels_of_low_rank_are_computed_in_passes() {
+        let signal = Signal { planes: 1, frames: 30, height: 50, width: 50 };
+        let conv = Conv3d::new(signal, [1, 1], [20, 11, 11], Border::Replicate, true);
+        let product = |r: usize, a: usize, m: usize, n: usize| {
+            let wave = |i: usize, f: f32| (f * i as f32 + r as f32).sin();
+            wave(a, 0.3) * wave(m, 0.5) * wave(n, 0.7)
+        };
+        let x: Vec<f32> = (0..signal.len()).map(|i| ((i * 37) % 1013) as f32 / 1013.0 - 0.5).collect();
+        let history = vec![0.5f32; 19 * signal.pixels()];
+        // Waves of one frequency and any phase span two dimensions.
+        for rank in 1..3 {
+            let w: Vec<f32> = (0..2420)
+                .map(|i| (0..rank).map(|r| product(r, i / 121, i / 11 % 11, i % 11)).sum())
+                .collect();
+            assert_eq!(conv.clone().with_plan(PlanChoice::Separable).plan_with(&w), Plan::Separable { rank });
+            let [a, b] = [PlanChoice::Separable, PlanChoice::Direct].map(|choice| {
+                let (mut y, mut after) = (vec![0.0; signal.len()], history.clone());
+                let conv = conv.clone().with_plan(choice);
+                conv.forward(&[], &[&x, &w, &[0.5]], &[&history], &mut y, &mut [&mut after]);
+                y
+            });
+            let most = b.iter().fold(0.0f32, |m, x| m.max(x.abs()));
+            assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= 1e-5 * most));
+            if rank == 1 {
+                assert_eq!(conv.plan_with(&w).to_string(), "separable of rank 1");
+            }
+        }
+        // No passes for what is no sum of few products, for zeros, or for what is not finite.
+        let w: Vec<f32> = (0..2420).map(|i| ((i * i) % 997) as f32).collect();
+        assert_eq!(conv.plan_with(&w), conv.plan());
+        assert_eq!(conv.plan_with(&[0.0f32; 2420]), conv.plan());
+        assert_eq!(conv.plan_with(&[f32::NAN; 2420]), conv.plan());
+    }
+
+    #[test]
+    fn weights_for_whole_images_conform() {
+        for (channels, frames, kernel) in [([2, 3], 6, [4, 5, 7]), ([3, 1], 3, [1, 5, 7])] {
+            let signal = Signal { planes: channels[0], frames, height: 5, width: 7 };
+            let conv = Conv3d::new(signal, channels, kernel, Border::Valid, true);
+            let number = |n: usize, seed: usize| -> Vec<f64> {
+                (0..n).map(|i| ((i * seed) % 1013) as f64 / 1013.0 - 0.5).collect()
+            };
+            let (x, w, b) = (number(signal.len(), 37), number(conv.weights_len(), 101), number(3, 7));
+            let before = number((kernel[0] - 1) * signal.state_len(), 53);
+            let state: &[&[f64]] = if kernel[0] > 1 { &[&before] } else { &[] };
+            let g = number(conv.output_signal().len(), 29);
+            let (mut by_x, mut by_before) = (x.clone(), before.clone());
+            let gradients = Gradients {
+                inputs: vec![Some(&mut by_x), None, None],
+                state: if kernel[0] > 1 { vec![&mut by_before] } else { vec![] },
+                parameters: &mut [],
+            };
+            conv.adjoint(&[], &[&x, &w, &b[..channels[1]]], state, &g, &[], gradients);
+            // The output is linear in the input: without bias its product with g is that of the input with the gradient.
+            let zeros = vec![0.0; channels[1]];
+            let (mut y, mut after) = (g.clone(), before.clone());
+            conv.reference(&[], &[&x, &w, &zeros], state, &mut y, &mut [&mut after[..]][..state.len()]);
+            let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+            let (forward, back) = (dot(&y, &g), dot(&x, &by_x) + dot(&before, &by_before));
+            assert!((forward - back).abs() < 1e-12 * dot(&y, &y).max(1.0), "{forward} {back}");
         }
     }
 

@@ -6,12 +6,15 @@
 //! direct   0.0095 per product of an output pixel, the ends of padded rows included
 //! fft      1.1    per point of a transform of an image (one per input and one per output plane)
 //!          0.025  per point, pair of channels and time weight
+//! passes   as direct, and 0.3 per pixel and rank for writing and reading what lies between two passes
 //! ```
 
 use std::fmt;
 
 use super::Conv3d;
+use super::separable::{self, Factors};
 use super::spectral::is_smooth;
+use crate::Real;
 
 /// What the caller wants of the planner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,11 +26,13 @@ pub enum PlanChoice {
     Direct,
     /// Fourier transforms of the images.
     Fft,
+    /// A sum of passes along time and space, or along rows and columns.
+    Separable,
 }
 
 impl PlanChoice {
     /// Every choice.
-    pub const ALL: [Self; 3] = [Self::Auto, Self::Direct, Self::Fft];
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Direct, Self::Fft, Self::Separable];
 
     /// Its name, as in `"auto"`.
     pub const fn name(self) -> &'static str {
@@ -35,6 +40,7 @@ impl PlanChoice {
             Self::Auto => "auto",
             Self::Direct => "direct",
             Self::Fft => "fft",
+            Self::Separable => "separable",
         }
     }
 
@@ -54,6 +60,11 @@ pub enum Plan {
     },
     /// Spectra of the images, convolved in time at every spatial frequency.
     Fft(Tiling),
+    /// Passes along time and space, or along rows and columns.
+    Separable {
+        /// So many products make the kernel.
+        rank: usize,
+    },
 }
 
 impl fmt::Display for Plan {
@@ -62,6 +73,7 @@ impl fmt::Display for Plan {
             Self::Direct { kernel: [_, 1, 1] } => f.write_str("temporal"),
             Self::Direct { kernel: [1, _, _] } => f.write_str("spatial"),
             Self::Direct { .. } => f.write_str("direct"),
+            Self::Separable { rank } => write!(f, "separable of rank {rank}"),
             Self::Fft(Tiling([rows, columns])) => {
                 write!(f, "fft {}×{}", rows.size, columns.size)?;
                 match rows.tiles * columns.tiles {
@@ -73,24 +85,55 @@ impl fmt::Display for Plan {
     }
 }
 
+/// A product of an output pixel, ns.
+const PRODUCT: f64 = 0.0095;
+/// A pixel between two passes, ns.
+const PASS: f64 = 0.3;
+
 /// Direct gradients by weights and by the input, with its border and history, cost so many times the output.
 pub(super) const GRADIENTS: f64 = 1.8;
 
-/// The plan for a convolution whose direct sum costs `factor` times that of the output.
+/// The plan by sizes alone for a convolution whose direct sum costs `factor` times that of the output.
 pub(super) fn plan(conv: &Conv3d, factor: f64) -> Plan {
+    cheapest(conv, factor).0
+}
+
+/// The plan of the output with these weights, and their factors where it uses them.
+pub(super) fn with_weights<T: Real>(conv: &Conv3d, w: &[T]) -> (Plan, Option<Factors<T>>) {
+    let (plan, cost) = cheapest(conv, 1.0);
+    let most = match conv.choice {
+        PlanChoice::Separable => usize::MAX,
+        PlanChoice::Auto => {
+            let [height, width] = conv.padded_size();
+            let of_rank = (height * width) as f64 * separable::cost_of_rank(conv, PRODUCT, PASS);
+            // Estimates are not that good: passes have to promise something.
+            (0.7 * cost / of_rank) as usize
+        }
+        PlanChoice::Direct | PlanChoice::Fft => 0,
+    };
+    let factors = if most == 0 { None } else { Factors::of(conv, w, most) };
+    (factors.as_ref().map_or(plan, |factors| Plan::Separable { rank: factors.rank }), factors)
+}
+
+/// Direct or by transforms, and what it costs: ns a frame.
+fn cheapest(conv: &Conv3d, factor: f64) -> (Plan, f64) {
     let direct = Plan::Direct { kernel: conv.kernel };
-    if conv.choice == PlanChoice::Direct || !conv.accepts(PlanChoice::Fft) {
-        return direct;
-    }
-    let tiling = Tiling::new(conv);
     let [inputs, outputs] = conv.channels.map(|n| n as f64);
     let [k, m, n] = conv.kernel.map(|n| n as f64);
     let [padded_height, padded_width] = conv.padded_size().map(|n| n as f64);
     let rows = padded_height - m + 1.0;
-    let of_direct = factor * 0.0095 * inputs * outputs * k * m * n * rows * padded_width;
+    let of_direct = factor * PRODUCT * inputs * outputs * k * m * n * rows * padded_width;
+    if conv.choice == PlanChoice::Direct || !conv.accepts(PlanChoice::Fft) {
+        return (direct, of_direct);
+    }
+    let tiling = Tiling::new(conv);
     let points: f64 = tiling.0.iter().map(|axis| (axis.size * axis.tiles) as f64).product();
     let of_fft = points * (1.1 * (inputs + outputs) + 0.025 * inputs * outputs * k);
-    if conv.choice == PlanChoice::Fft || of_fft < of_direct { Plan::Fft(tiling) } else { direct }
+    if conv.choice == PlanChoice::Fft || of_fft < of_direct {
+        (Plan::Fft(tiling), of_fft)
+    } else {
+        (direct, of_direct)
+    }
 }
 
 /// How images are cut into overlapping tiles for Fourier transforms: rows, columns.

@@ -192,8 +192,9 @@ class Conv3d(_Convolution):
         What stands for the frames before the first: ``"first_frame"``, ``"zeros"``, ``"ones"``, ``"mean"``,
         ``"full_copy"`` or ``"mirror"``.
     plan : str
-        How to compute: ``"direct"``, ``"fft"``, or ``"auto"``, which picks the fastest by the sizes (see :meth:`plan`);
-        results agree to 1e-5 of the largest number.
+        How to compute: ``"direct"``, ``"fft"``, ``"separable"`` (passes along time and space, as many as the rank of the
+        weights), or ``"auto"``, which picks the fastest by the sizes and the rank (see :meth:`plan`); results agree to 1e-5
+        of the largest number.
     resolution : convis.Resolution, optional
         By default ``convis.default_resolution``.
 

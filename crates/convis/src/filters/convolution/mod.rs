@@ -209,7 +209,7 @@ impl Convolution {
         Ok((kernel.repeat(pairs), [&now[..2], shape].concat()))
     }
 
-    /// How it would compute an input `[batch, in, time, height, width]`, with a weight of the size it has now.
+    /// How it would compute an input `[batch, in, time, height, width]` in single precision, with the weight it has now.
     ///
     /// # Errors
     /// If it would not: the input does not fit, or a plan that was asked for is impossible.
@@ -222,7 +222,7 @@ impl Convolution {
             return Err(Error::argument("shape", "sizes of at least 1", format!("{shape:?}")));
         }
         let signal = Signal { planes: batch * channels, frames, height, width };
-        let (_, of_weight) = self.weight.value();
+        let (weight, of_weight) = self.weight.value();
         let conv = operation(
             signal,
             channels,
@@ -231,7 +231,8 @@ impl Convolution {
             self.options,
             "shape",
         )?;
-        Ok(conv.plan())
+        let weight: Vec<f32> = weight.iter().map(|&w| w as f32).collect();
+        Ok(conv.plan_with(&weight))
     }
 
     /// Convolves with the weight seen as (out, in, time, height, width).
@@ -307,7 +308,11 @@ fn operation(
     }
     let conv = Operation::new(signal, channels, kernel, border, options.time_pad);
     if !conv.accepts(options.plan) {
-        let expected = "\"auto\" or \"direct\": a kernel of one pixel leaves nothing to transform";
+        let expected = if options.plan == PlanChoice::Separable {
+            "\"auto\", \"direct\" or \"fft\": a kernel along one axis alone leaves nothing to separate"
+        } else {
+            "\"auto\" or \"direct\": a kernel of one pixel leaves nothing to transform"
+        };
         return Err(Error::argument("plan", expected, format!("{:?}", options.plan.name())));
     }
     Ok(conv.with_plan(options.plan))
