@@ -6,7 +6,7 @@
 //! | `errors.rs` | the library's errors as Python exceptions |
 //! | `arrays.rs` | numpy arrays to tensors and back, without copying where possible |
 //! | `frames.rs` | movies in files |
-//! | `description.rs` | configurations of retinas |
+//! | `description.rs`, `virtual_retina.rs` | configurations of retinas; retinas from them |
 //! | `fit.rs`, `training.rs` | regressions on recordings; fits by gradients |
 //! | `tensor.rs`, `parameter.rs`, `state.rs`, `layer.rs`, `optimizers.rs` | the Python classes |
 //! | `models.rs`, `options.rs` | layers by name and options |
@@ -31,6 +31,7 @@ mod state;
 mod stimuli;
 mod tensor;
 mod training;
+mod virtual_retina;
 
 use pyo3::prelude::*;
 
@@ -70,6 +71,8 @@ mod _native {
     use super::stimuli::{PyExponentialKernel, PyStimulus, deriche, kernel, sample_data, stimulus};
     #[pymodule_export]
     use super::tensor::{PyTensor, cat, loss, pause_recording, recording, stack};
+    #[pymodule_export]
+    use super::virtual_retina::virtual_retina_cells;
 
     #[pymodule_export]
     use super::training::{PyRecording, PySnapshot, information, train};

@@ -34,6 +34,7 @@ use crate::layer::PyLayer;
 use crate::options::Options;
 use crate::state::{Noise, noise_id};
 use crate::tensor::PyTensor;
+use crate::virtual_retina;
 
 const INTEGRATIONS: [(&str, Integration); 2] = [("exact", Integration::Exact), ("euler", Integration::Euler)];
 const UNITS: [(&str, InputUnit); 2] = [("per_step", InputUnit::PerStep), ("Hz", InputUnit::Hz)];
@@ -212,6 +213,7 @@ fn layer(kind: &str, o: &Options<'_>, resolution: Resolution) -> PyResult<Arc<dy
             };
             made(Retina::new(options, r))
         }
+        "VirtualRetina" => virtual_retina::build(o),
         _ => Err(PyRuntimeError::new_err(format!("there is no layer {kind:?}"))),
     }
 }

@@ -140,7 +140,7 @@ def test_what_does_not_fit_is_named(change, message):
 
 def test_constraints_that_cannot_be_met_are_refused():
     for change, message in [
-        ({"low": 1.0, "high": 0.0}, "low, high"), ({"mean": 2.0}, "mean"), ({"rms": 0.0}, "rms"),
+        ({"low": 1.0, "high": 0.0}, "low, high"), ({"spatial_band_cpd": 3.0}, "spatial_band_cpd"), ({"mean": 2.0}, "mean"), ({"rms": 0.0}, "rms"),
         ({"temporal_band_hz": (5.0, 1.0)}, "temporal_band_hz"),
     ]:
         with pytest.raises(ValueError, match=message):
@@ -151,3 +151,7 @@ def test_constraints_that_cannot_be_met_are_refused():
         most_exciting(linear(np.ones((1, 1, 1))), 2, (1, 1), {"rms": 1.0})
     with pytest.raises(TypeError, match="expected a layer"):
         most_exciting("model", 2, (1, 1))
+    with pytest.raises(ValueError, match="size: expected rows and columns, got 5"):
+        most_exciting(linear(np.ones((1, 1, 1))), 2, 5)
+    with pytest.raises(TypeError, match="returns a Tensor, got 3"):
+        most_exciting(linear(np.ones((1, 1, 1))), 2, (1, 1), objective=lambda r: 3.0)

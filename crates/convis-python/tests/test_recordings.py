@@ -138,11 +138,22 @@ def test_text(tmp_path):
     assert read_spikes(path, unit="ms")["0"] == pytest.approx([0.0105, 0.02])
     path.write_text("time;unit\n0.5;7\n0.25;7\n1.5;8\n")
     assert {k: v.tolist() for k, v in read_spikes(path, columns=("time", "unit")).items()} == {"7": [0.25, 0.5], "8": [1.5]}
+    assert {k: v.tolist() for k, v in read_spikes(path).items()} == {"7": [0.25, 0.5], "8": [1.5]}  # as the titles say
+    path.write_text("3,0\n4,7\n")
+    with pytest.raises(ValueError, match="decimal commas, or columns of units and whole times"):
+        read_spikes(path)
+    assert read_spikes(path, columns=("unit", "time"))["4"].tolist() == [7.0]
+    path.write_text("0,512 1,5\n")
+    with pytest.raises(ValueError, match="line 1: expected a time, or a unit and a time, with decimal points"):
+        read_spikes(path)
+    path.write_text("0.5 ms\n")
+    with pytest.raises(ValueError, match="line 1"):
+        read_spikes(path)
     path.write_text("0.5\n0.7\nlate\n")
-    with pytest.raises(ValueError, match=r"line 3: expected a time, or a unit and a time, got 'late'"):
+    with pytest.raises(ValueError, match=r"line 3: expected a time, .* got 'late'"):
         read_spikes(path)
     path.write_text("1 2 3\n4 5 6\n")
-    with pytest.raises(ValueError, match="line 2"):
+    with pytest.raises(ValueError, match="line 1"):
         read_spikes(path)
     (tmp_path / "nan.txt").write_text("nan\n")
     with pytest.raises(ValueError, match="finite"):

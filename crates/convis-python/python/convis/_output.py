@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from . import _exports
 from ._native import Tensor
 from ._resolution import Resolution
 from ._svg import curve
@@ -107,10 +110,7 @@ class Output:
         >>> bool((np.diff(table["time_s"]) >= 0).all())
         True
         """
-        populations = range(len(self)) if which is None else [self._number(which)]
-        spiking = [i for i in populations if self._movies[i].dtype == np.uint8 or self._keys[i] in self._spiking]
-        if not spiking:
-            raise ValueError(f"spikes: expected a model with spiking cells; its output is {', '.join(self._keys)}")
+        spiking = self._with_spikes(which)
         trials = self._movies[spiking[0]].ndim == 6
         if trials:
             every = list(enumerate(self._events))
@@ -127,6 +127,81 @@ class Output:
         except ImportError:
             raise ImportError("as_frame=True needs pandas: pip install pandas") from None
         return pandas.DataFrame({name: spikes[name] for name in spikes.dtype.names or ()})
+
+    def _with_spikes(self, which: int | str | None) -> list[int]:
+        """The numbers of the movies that hold spikes."""
+        populations = range(len(self)) if which is None else [self._number(which)]
+        spiking = [i for i in populations if self._movies[i].dtype == np.uint8 or self._keys[i] in self._spiking]
+        if not spiking:
+            raise ValueError(f"spikes: expected a model with spiking cells; its output is {', '.join(self._keys)}")
+        return spiking
+
+    def spike_trains(self, which: int | str | None = None, trial: int | None = None) -> dict[str, NDArray[np.float64]]:
+        """The spikes of every cell, silent ones too: what ``pynapple.TsGroup`` and other programs take.
+
+        Parameters
+        ----------
+        which : int or str, optional
+            One movie; all that hold spikes by default.
+        trial : int, optional
+            Which trial, after a run of several.
+
+        Returns
+        -------
+        dict
+            By ``"population[unit]"`` the times in seconds since the state was cleared, in order.
+
+        Examples
+        --------
+        >>> import convis, numpy as np
+        >>> output = convis.retina.Retina().run(np.ones((300, 4, 5)))
+        >>> trains = output.spike_trains("ganglion_spikes_ON")
+        >>> len(trains), "ganglion_spikes_ON[19]" in trains
+        (20, True)
+        """
+        if (self[0].ndim == 6) != (trial is not None):
+            raise ValueError("trial: expected a number after a run of several trials, None otherwise")
+        return {cell.name: cell.times_s for cell in _exports.cells(self, which, trial)}
+
+    def to_neo(self, which: int | str | None = None) -> Any:
+        """The spikes as objects of Neo.
+
+        Parameters
+        ----------
+        which : int or str, optional
+            One movie; all that hold spikes by default.
+
+        Returns
+        -------
+        neo.Block
+            A segment for each trial, a train for each cell, annotated with ``population``, ``unit``, ``y`` and ``x``.
+        """
+        return _exports.to_neo(self, which)
+
+    def to_nwb(
+        self,
+        path: str | os.PathLike[str],
+        which: int | str | None = None,
+        stimulus: ArrayLike | None = None,
+        description: str = "Simulated with convis",
+        start: datetime.datetime | None = None,
+    ) -> None:
+        """Write the spikes to a file of Neurodata Without Borders.
+
+        Parameters
+        ----------
+        path : str or path
+            ``.nwb``; it appears whole or not at all.
+        which : int or str, optional
+            One movie; all that hold spikes by default.
+        stimulus : array_like, optional
+            Movie ``(time, rows, columns)`` that was shown, to be written beside.
+        description : str
+            Of the session.
+        start : datetime.datetime, optional
+            When the session began; now by default.
+        """
+        _exports.to_nwb(self, path, which, stimulus, description, start)
 
     def plot(self, **options: Any) -> Any:
         """Draw every movie: its course in time and its mean image; see :func:`convis.plot`.

@@ -92,7 +92,7 @@ class Constraints:
             raise ValueError(f"rms: expected a number above 0, got {self.rms}")
         for name in ("spatial_band_cpd", "temporal_band_hz"):
             band = getattr(self, name)
-            if band is not None and not (len(band) == 2 and 0 <= band[0] <= band[1]):
+            if band is not None and not (np.shape(band) == (2,) and 0 <= band[0] <= band[1]):
                 raise ValueError(f"{name}: expected a lowest and a highest frequency, 0 or above, got {short(band)}")
 
     @property
@@ -562,9 +562,9 @@ def _mean(response: Tensor, unit: Any, window: tuple[int, int]) -> Tensor:
 
 def _beginnings(start: Any, frames: int, size: Sequence[int], seed: int, constraints: Constraints) -> Iterator[Floats]:
     """Where the search may begin: at the movie that is given, or at one noise after the other."""
-    shape = (whole("frames", frames), *(whole("size", n) for n in size))
-    if len(shape) != 3:
+    if np.shape(size) != (2,):
         raise ValueError(f"size: expected rows and columns, got {short(size)}")
+    shape = (whole("frames", frames), *(whole("size", n) for n in size))
     if start is not None:
         movie = np.asarray(start, dtype=np.float64)
         if movie.shape != shape or not np.isfinite(movie).all():
@@ -601,6 +601,8 @@ class _Search:
         """What is to be small, and its gradient."""
         x = Tensor(movie[None, None], requires_grad=True)
         value = self._value(x)
+        if not isinstance(value, Tensor):
+            raise TypeError(f"objective: expected a function that returns a Tensor, got {short(value)}")
         if value.size != 1:
             raise ValueError(f"objective: expected one number, got shape {value.shape}")
         if not value.requires_grad:

@@ -374,7 +374,7 @@ def read(
 
 
 def read_spikes(
-    path: str | os.PathLike[str], *, unit: str = "s", columns: Sequence[str] = ("unit", "time"), response: str | None = None
+    path: str | os.PathLike[str], *, unit: str = "s", columns: Sequence[str] | None = None, response: str | None = None
 ) -> dict[str, Floats]:
     """Read spike times.
 
@@ -382,12 +382,13 @@ def read_spikes(
     ----------
     path : str or path
         Text with a time a line, or two columns, separated by blanks, commas, semicolons or tabs (``.txt``, ``.csv``, ``.tsv``,
-        ``.spk``; a line of titles and lines that begin with ``#`` are passed over); ``.npz``, ``.h5``, ``.hdf5``, ``.nwb`` as
-        for :func:`read`; anything else with Neo.
+        ``.spk``; lines that begin with ``#`` are passed over); ``.npz``, ``.h5``, ``.hdf5``, ``.nwb`` as for :func:`read`;
+        anything else with Neo.
     unit : {"s", "ms", "us"}
         Of the times in text.
-    columns : ("unit", "time") or ("time", "unit")
-        What the two columns of a text are.
+    columns : ("unit", "time") or ("time", "unit"), optional
+        What the two columns of a text are; by default what a first line of titles says (one of them has to be "time", or begin
+        with it: ``time_s``), else unit and time.
     response : str, optional
         Name of the spike times in npz and HDF5; by default ``"spike_times"``.
 
@@ -411,12 +412,12 @@ def read_spikes(
     path = os.fspath(path)
     if unit not in ("s", "ms", "us"):
         raise ValueError("unit: " + unknown("name", str(unit), ["s", "ms", "us"]))
-    if sorted(columns) != ["time", "unit"]:
+    if columns is not None and sorted(columns) != ["time", "unit"]:
         raise ValueError(f'columns: expected ("unit", "time") or ("time", "unit"), got {short(columns)}')
     ending = os.path.splitext(path)[1].lower()
     spikes: Mapping[str, Any]
     if ending in (".txt", ".csv", ".tsv", ".spk"):
-        spikes = _text_spikes(path, {"s": 1.0, "ms": 1e-3, "us": 1e-6}[unit], list(columns).index("time"))
+        spikes = _text_spikes(path, {"s": 1.0, "ms": 1e-3, "us": 1e-6}[unit], columns)
     elif ending == ".nwb":
         spikes = _nwb(path, _nwb_spikes)
     elif ending in (".npz", ".h5", ".hdf5"):
@@ -628,25 +629,37 @@ def _neo_trains(spikes: Any) -> dict[str, Any]:
     return {name: np.asarray(train.rescale("s").magnitude) for name, train in zip(names, trains, strict=True)}
 
 
-def _text_spikes(path: str, scale: float, time_column: int) -> dict[str, list[float]]:
+def _text_spikes(path: str, scale: float, columns: Sequence[str] | None) -> dict[str, list[float]]:
     spikes: dict[str, list[float]] = {}
-    titles = True
+    time_column = None if columns is None else list(columns).index("time")
+    first, commas = True, True
     with open(path, encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, start=1):
-            fields = line.replace(",", " ").replace(";", " ").split()
-            if not fields or fields[0].startswith("#"):
+            text = line.strip()
+            if not text or text.startswith("#"):
                 continue
+            fields = text.replace(",", " ").replace(";", " ").split()
+            if first and any(field.strip("'\"").lower().startswith("time") for field in fields):
+                if time_column is None and len(fields) == 2:
+                    time_column = int(not fields[0].strip("'\"").lower().startswith("time"))
+                first = False
+                continue
+            first = False
             try:
-                if len(fields) > 2:
+                if len(fields) not in (1, 2):
                     raise ValueError
-                time_s = float(fields[time_column if len(fields) == 2 else 0]) * scale
+                time_s = float(fields[1 if time_column is None else time_column] if len(fields) == 2 else fields[0]) * scale
             except ValueError:
-                if titles:
-                    titles = False
-                    continue
-                raise ValueError(f"{path}, line {number}: expected a time, or a unit and a time, got {line.strip()!r}") from None
-            titles = False
-            spikes.setdefault(fields[1 - time_column] if len(fields) == 2 else "0", []).append(time_s)
+                raise ValueError(
+                    f"{path}, line {number}: expected a time, or a unit and a time, with decimal points, got {text!r}"
+                ) from None
+            commas = commas and len(fields) == 2 and text.count(",") == 1 and text.replace(",", "").isdigit()
+            other = 0 if time_column is None else 1 - time_column
+            spikes.setdefault(fields[other] if len(fields) == 2 else "0", []).append(time_s)
+    if spikes and commas and columns is None:
+        raise ValueError(
+            f"{path}: decimal commas, or columns of units and whole times? Write decimal points, or name the columns"
+        )
     return spikes
 
 

@@ -10,6 +10,7 @@
 :class:`Bipolar`                      bipolar cells with contrast gain control
 :class:`GanglionInput`                synaptic input of ganglion cells
 :class:`GanglionSpiking`              spikes of ganglion cells
+:class:`VirtualRetina`                the retina that a description means, every node of it
 :class:`RetinaConfiguration`          what a retina is to be like, as files of Virtual Retina say it
 ====================================  =============================================================
 
@@ -27,6 +28,7 @@ from ._native_layer import NativeLayer, native_layer
 from ._parameter import Parameter
 from ._resolution import Resolution
 from ._retina_configuration import RetinaConfiguration, parse_config
+from ._virtual_retina import VirtualRetina
 
 __all__ = [
     "OPL",
@@ -40,6 +42,7 @@ __all__ = [
     "RetinaConfiguration",
     "SeparableOPLFilter",
     "SeperatableOPLFilter",
+    "VirtualRetina",
 ]
 
 
@@ -419,6 +422,25 @@ class Retina(NativeLayer):
         self._build(resolution, **stages, integration=integration, surrogate=surrogate)
         if not spikes:
             self.__dict__["_spiking"] = {}
+
+    @staticmethod
+    def virtual_retina(description: Any, spikes: bool = True, **conventions: Any) -> VirtualRetina:
+        """The retina that a description means, with every node of it, computed as Virtual Retina does.
+
+        Parameters
+        ----------
+        description : RetinaConfiguration, str, path or dict
+            A description, a file of one, nested dictionaries, or the name of one.
+        spikes : bool
+            Whether cells spike where the description says so.
+        **conventions
+            The switches of :class:`VirtualRetina`; all off is how convis computes.
+
+        Returns
+        -------
+        VirtualRetina
+        """
+        return VirtualRetina(description, spikes, **conventions)
 
     def parse_config(self, configuration: Any) -> None:
         """Set its parameters to what a configuration says.
