@@ -47,6 +47,11 @@ impl PyParameter {
         }
     }
 
+    /// The parameter of the library, if it is one.
+    pub fn of_layer(&self) -> Option<Parameter> {
+        self.spec().cloned()
+    }
+
     fn fits(&self, value: &[f64], shape: &[usize]) -> Result<()> {
         match &self.0 {
             Kind::OfLayer(parameter) => parameter.check_value(value, shape),

@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 
 use convis::fit::{
     Compared, Coordinates, Counted, Domain, Evaluation, Loss, Method, Nonlinearity, Objective, Observation,
-    Readout, Recording, Snapshot, Threshold, Training,
+    Readout, Recording, Shown, Snapshot, Threshold, Training,
 };
+use convis::parameter::Parameter;
 use convis::{Error, Result};
 use numpy::ndarray::Array2;
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyReadonlyArray3};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -17,6 +18,7 @@ use pyo3::types::PyDict;
 use crate::compute::compute;
 use crate::errors::checked;
 use crate::options::Options;
+use crate::parameter::PyParameter;
 
 type Numbers<'py> = Bound<'py, PyArray1<f64>>;
 type Frames<'py> = Bound<'py, PyArray2<f64>>;
@@ -31,7 +33,8 @@ fn readout(options: Bound<'_, PyDict>) -> PyResult<Readout> {
     if o.text("kind")? == "threshold" {
         let step_s = o.number("step_s")?;
         let half_nodes = Threshold::half_nodes_for(o.number("leak_hz")?, step_s);
-        return Ok(Readout::Threshold { refractory_s: o.number("refractory_s")?, step_s, half_nodes });
+        let refractory_s = o.number("refractory_s")?;
+        return Ok(Readout::Threshold { population: 0, neuron: true, refractory_s, step_s, half_nodes });
     }
     let nonlinearity = checked(Nonlinearity::named(&o.text("nonlinearity")?))?;
     let loss = match checked(Loss::named(&o.text("loss")?))? {
@@ -84,6 +87,23 @@ impl PyRecording {
     /// Mean response of a unit over the training part.
     fn mean(&self, unit: usize) -> f64 {
         self.0.mean(unit)
+    }
+
+    /// Let filters that are all zero begin at the spike-triggered average of a stimulus (frame, row, column).
+    #[allow(clippy::needless_pass_by_value)] // the binding hands over what it converted
+    fn start_filters(
+        &self,
+        py: Python<'_>,
+        filters: Vec<Bound<'_, PyParameter>>,
+        separable: bool,
+        stimulus: PyReadonlyArray3<'_, f64>,
+    ) -> PyResult<()> {
+        let filters: Vec<Parameter> = filters.iter().filter_map(|filter| filter.get().of_layer()).collect();
+        let stimulus = stimulus.as_array();
+        let size = [stimulus.shape()[1], stimulus.shape()[2]];
+        let numbers: Vec<f64> = stimulus.iter().copied().collect();
+        let shown = Shown { numbers: &numbers, size };
+        compute(py, || checked(self.0.start_filters(&filters, separable, shown, self.0.spread())))
     }
 
     /// Parameters of the read-out to begin with, given an output (frame, unit).

@@ -3,6 +3,7 @@
 pub mod convert;
 pub mod demo;
 pub mod describe;
+pub mod fit;
 pub mod gratings;
 pub mod info;
 pub mod reconstruct;

@@ -18,6 +18,7 @@ from ._layer import Layer
 from ._movies import movie, whole
 from ._output import Output
 from ._parameter import Parameter
+from ._rate_models import SeparableSTRF
 from ._text import short, unknown
 
 _READOUTS = ("identity", "softplus", "exp", "power", "sigmoid", "spikes")
@@ -330,13 +331,14 @@ class _Problem:
         self.places = _places(self.cells, shape, self.counts.shape[1])
         self.counted = _counted(frames, validation, warmup)
         self.free = self._free(names)
-        if initialize:
-            _begin([p for p in zero if any(p is free for free in self.free.values())], self)
         for parameter in self.model.parameters():
             free = any(parameter is p for p in self.free.values()) and parameter._native.differentiable
             if parameter.requires_grad != free:
                 parameter.requires_grad = free
         self.recording = self.recorded(self.counts, self.counted)
+        filters = [p._native for p in zero if any(p is free for free in self.free.values())]
+        if initialize and filters and self.movie.shape[1] == 1:
+            self.recording.start_filters(filters, isinstance(self.model, SeparableSTRF), self.movie[0, 0])
         self.of_readout = list(self.recording.start(self.run(self.movie)))
         self._limits(bounds or {})
 
@@ -557,66 +559,6 @@ def _counted(frames: int, validation: Any, warmup: int) -> NDArray[np.uint8]:
         counted[frames - round(part * frames) :] = 2
     counted[: whole("warmup", warmup, least=0)] = 0
     return counted
-
-
-def _begin(zero: list[Parameter], problem: _Problem) -> None:
-    """Filters that are all zero begin at the spike-triggered average, cut to their size; later ones pass on what comes."""
-    from ._rate_models import SeparableSTRF
-
-    model, movie = problem.model, problem.movie[0, 0]
-    counts = np.where(problem.counted[:, None] == 1, problem.counts - problem.counts.mean(0), 0.0)
-    spread = 0.5 if problem.loss not in ("gaussian", "huber") else max(float(problem.counts.std()), 1e-3)
-
-    def average(lags: int) -> Numbers:
-        """(units, lags, rows, columns), the present last, as filters are."""
-        stimulus = movie - movie.mean(0)
-        frames = len(stimulus)
-        parts = [np.tensordot(counts[lag:], stimulus[: frames - lag], (0, 0)) for lag in range(lags)]
-        return np.stack(parts[::-1], axis=1)
-
-    def sized(k: Numbers) -> Numbers:
-        """So large that a drive of white noise has the spread that a nonlinearity wants."""
-        size = float(np.sqrt(np.sum(k**2)) * movie.std())
-        return k * (spread / size) if size > 0 else k
-
-    if isinstance(model, SeparableSTRF) and any(model.space.weight is p or model.time.weight is p for p in zero):
-        rank, lags = model.time.weight.shape[1:3]
-        k = average(lags)
-        parts, sizes, pictures = np.linalg.svd(sized(k).reshape(len(k) * lags, -1), full_matrices=False)
-        rank_there = min(rank, len(sizes))
-        courses, fields = np.zeros((len(k) * lags, rank)), np.zeros((rank, pictures.shape[1]))
-        courses[:, :rank_there] = parts[:, :rank_there] * np.sqrt(sizes[:rank_there])
-        fields[:rank_there] = pictures[:rank_there] * np.sqrt(sizes[:rank_there, None])
-        model.space.weight.set(fields.reshape(rank, 1, 1, *movie.shape[1:]))
-        model.time.weight.set(courses.reshape(len(k), lags, rank).transpose(0, 2, 1)[..., None, None])
-        return
-    noise = np.random.default_rng(0)
-    for i, parameter in enumerate(zero):
-        out, inputs, lags, rows, columns = parameter.shape
-        if i == 0 and inputs == 1:
-            k = average(lags)
-            if (rows, columns) != movie.shape[1:]:
-                k = _cut(k, rows, columns)
-            if out == len(k) and np.any(k):
-                filters = np.stack([sized(of_unit) for of_unit in k])
-            else:
-                strongest = sized(k[np.argmax(np.sum(k**2, axis=(1, 2, 3)))])
-                others = [sized(noise.normal(size=strongest.shape)) for _ in range(2, out)]
-                filters = np.stack([strongest, -strongest, *others][:out])
-            parameter.set(filters[:, None])
-        elif not parameter.data.any():
-            passing = np.zeros(parameter.shape)
-            passing[:, :, -1] = 1 / (inputs * rows * columns)
-            parameter.set(passing)
-
-
-def _cut(k: Numbers, rows: int, columns: int) -> Numbers:
-    """The part of filters (units, lags, rows, columns) around their strongest pixel."""
-    row, column = np.unravel_index(np.argmax(np.sum(k**2, axis=(0, 1))), k.shape[2:])
-    wide = np.pad(k, ((0, 0), (0, 0), (rows, rows), (columns, columns)))
-    top, left = int(row) + rows - rows // 2, int(column) + columns - columns // 2
-    part: Numbers = wide[:, :, top : top + rows, left : left + columns]
-    return part
 
 
 class _Watcher:

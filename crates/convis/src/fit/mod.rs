@@ -49,6 +49,6 @@ pub use raised_cosines::RaisedCosines;
 pub use smooth_prior::{Envelope, SmoothPrior};
 pub use training::{
     Compared, Coordinates, Counted, Domain, Ended, Evaluation, Finished, Hazards, Information,
-    LayerObjective, Method, Objective, Pixel, Readout, Recording, Snapshot, Threshold, Trained, Training,
-    information,
+    LayerObjective, Method, Objective, Pixel, Readout, Recording, Shown, Snapshot, Threshold, Trained,
+    Training, information,
 };

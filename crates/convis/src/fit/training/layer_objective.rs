@@ -1,6 +1,6 @@
 //! A layer, a movie and a recording as something to train.
 
-use super::{Coordinates, Counted, Domain, Evaluation, Objective, Readout, Recording, Threshold};
+use super::{Coordinates, Counted, Domain, Evaluation, Objective, Readout, Recording, Shown, Threshold};
 use crate::layer::{GradientMode, Layer, Recorder, call, parameter};
 use crate::optimizers::ParameterVector;
 use crate::parameter::Parameter;
@@ -63,7 +63,9 @@ pub struct LayerObjective<'a> {
 impl<'a> LayerObjective<'a> {
     /// A layer, its input and the responses `[frame][unit]`; one unit a pixel of the output, or those given.
     ///
-    /// For [`Readout::Threshold`], `stages` of the layer are `gang_0_input` and `gang_0_spikes`, its ON cells.
+    /// Filters of five axes that are all zero begin at the spike-triggered average ([`Recording::start_filters`]). With
+    /// [`Readout::Threshold`], the current is that of the stage `gang_0_input`, the neuron that of `gang_0_spikes`; or those of
+    /// another population.
     ///
     /// # Errors
     /// If the input does not vary, the layer has no free parameters, pixels and responses do not fit, or those of
@@ -78,28 +80,19 @@ impl<'a> LayerObjective<'a> {
     ) -> Result<Self> {
         let input = input.cast(DType::F64);
         let frames = input.signal()?.frames;
-        if counted.len() != frames {
-            return Err(Error::argument(
-                "response",
-                format!("{frames} frames, as the stimulus has"),
-                counted.len(),
-            ));
-        }
-        if input.shape()[0] != 1 {
-            return Err(Error::argument("stimulus", "one batch", input.shape()[0]));
-        }
-        if input.is_finite() {
-            let numbers = input.to_f64();
-            if numbers.iter().all(|x| *x == numbers[0]) {
-                return Err(Error::argument(
-                    "stimulus",
-                    "one that varies",
-                    format!("{} everywhere", numbers[0]),
-                ));
+        check(&input, frames, counted.len())?;
+        let stages = match readout {
+            Readout::Threshold { population, .. } => {
+                Some(["input", "spikes"].map(|stage| format!("gang_{population}_{stage}")))
             }
-        }
-        let stages = matches!(readout, Readout::Threshold { .. })
-            .then(|| ["gang_0_input".to_string(), "gang_0_spikes".to_string()]);
+            Readout::Rate { .. } => None,
+        };
+        let zero: Vec<Parameter> = ParameterVector::of(layer)
+            .parameters()
+            .iter()
+            .filter(|p| p.value().1.len() == 5 && p.value().0.iter().all(|w| *w == 0.0))
+            .cloned()
+            .collect();
         let neuron = match &stages {
             Some([_, spikes]) => Some([
                 parameter(layer, &format!("{spikes}.g_L"))?,
@@ -109,42 +102,16 @@ impl<'a> LayerObjective<'a> {
         };
         // Layers that take their sizes from the first frame have their parameters now.
         let output = output_of(layer, &input, stages.as_ref(), GradientMode::Off)?;
-        let [_, channels, made, rows, columns] = output.shape()[..] else {
-            return Err(Error::argument("output", "a movie", format!("shape {:?}", output.shape())));
-        };
-        if made != frames {
-            return Err(Error::argument("output", format!("{frames} frames, as went in"), made));
-        }
-        let every = || {
-            (0..channels * rows * columns)
-                .map(|i| Pixel {
-                    channel: i / (rows * columns),
-                    row: i / columns % rows,
-                    column: i % columns,
-                })
-                .collect()
-        };
-        let pixels: Vec<Pixel> = pixels.unwrap_or_else(every);
-        if let Some(p) = pixels.iter().find(|p| p.channel >= channels || p.row >= rows || p.column >= columns)
-        {
-            let expected = format!("pixels of {channels} channels, {rows} rows and {columns} columns");
-            return Err(Error::argument(
-                "cells",
-                expected,
-                format!("({}, {}, {})", p.channel, p.row, p.column),
-            ));
-        }
-        if pixels.is_empty() || responses.len() != frames * pixels.len() {
-            let units = responses.len() / frames.max(1);
-            let expected = format!(
-                "{} units, one a pixel of the output (channels × rows × columns = {channels} × {rows} × {columns}); or say \
-                 where the units are, by cells",
-                pixels.len()
-            );
-            return Err(Error::argument("response", expected, format!("{units} units")));
-        }
+        let pixels = pixels_of(&output, frames, responses.len(), pixels)?;
         let recording = Recording::new(responses, pixels.len(), counted, readout)?;
         let parameters = ParameterVector::of(layer);
+        let mut output = output;
+        if !zero.is_empty() && input.shape()[1] == 1 {
+            let spread = recording.spread();
+            let shown = Shown { numbers: &input.to_f64(), size: [input.shape()[3], input.shape()[4]] };
+            recording.start_filters(&zero, layer.kind() == "SeparableSTRF", shown, spread)?;
+            output = output_of(layer, &input, stages.as_ref(), GradientMode::Off)?;
+        }
         let mut objective = Self {
             layer,
             input,
@@ -156,9 +123,10 @@ impl<'a> LayerObjective<'a> {
             recording,
             readout: vec![],
         };
-        objective.readout = match &objective.neuron {
-            Some(neuron) => neuron.iter().map(Parameter::scalar).collect(),
-            None => objective.recording.start(&objective.at_pixels(&output)),
+        objective.readout = match (&objective.neuron, readout) {
+            (_, Readout::Threshold { neuron: false, .. }) => vec![],
+            (Some(neuron), _) => neuron.iter().map(Parameter::scalar).collect(),
+            (None, _) => objective.recording.start(&objective.at_pixels(&output)),
         };
         objective.names = objective.all_names(readout);
         Ok(objective)
@@ -174,7 +142,7 @@ impl<'a> LayerObjective<'a> {
                 (0..count).map(|i| if count == 1 { path.to_string() } else { format!("{path}[{i}]") }),
             );
         }
-        if let Some([_, spikes]) = &self.stages {
+        if let (Some([_, spikes]), Readout::Threshold { neuron: true, .. }) = (&self.stages, readout) {
             names.extend(["g_L", "noise_sigma"].map(|name| format!("{spikes}.{name}")));
         }
         if let Readout::Rate { offset, gain, .. } = readout {
@@ -238,7 +206,10 @@ impl<'a> LayerObjective<'a> {
         for (parameter, value) in self.neuron.iter().flatten().zip(of_readout) {
             parameter.set(*value)?;
         }
-        Ok(self.readout.clone())
+        Ok(match &self.neuron {
+            Some(neuron) => neuron.iter().map(Parameter::scalar).collect(),
+            None => self.readout.clone(),
+        })
     }
 
     fn places(&self, shape: &[usize]) -> Vec<usize> {
@@ -252,6 +223,58 @@ impl<'a> LayerObjective<'a> {
         let numbers = output.to_f64();
         self.places(output.shape()).into_iter().map(|place| numbers[place]).collect()
     }
+}
+
+/// Refuses an input that says nothing, or does not fit the responses.
+fn check(input: &Tensor, frames: usize, responses: usize) -> Result<()> {
+    if responses != frames {
+        return Err(Error::argument("response", format!("{frames} frames, as the stimulus has"), responses));
+    }
+    if input.shape()[0] != 1 {
+        return Err(Error::argument("stimulus", "one batch", input.shape()[0]));
+    }
+    if input.is_finite() {
+        let numbers = input.to_f64();
+        if numbers.iter().all(|x| *x == numbers[0]) {
+            return Err(Error::argument("stimulus", "one that varies", format!("{} everywhere", numbers[0])));
+        }
+    }
+    Ok(())
+}
+
+/// Where the units are: where somebody says, or one a pixel.
+fn pixels_of(
+    output: &Tensor,
+    frames: usize,
+    responses: usize,
+    said: Option<Vec<Pixel>>,
+) -> Result<Vec<Pixel>> {
+    let [_, channels, made, rows, columns] = output.shape()[..] else {
+        return Err(Error::argument("output", "a movie", format!("shape {:?}", output.shape())));
+    };
+    if made != frames {
+        return Err(Error::argument("output", format!("{frames} frames, as went in"), made));
+    }
+    let every = || {
+        (0..channels * rows * columns)
+            .map(|i| Pixel { channel: i / (rows * columns), row: i / columns % rows, column: i % columns })
+            .collect()
+    };
+    let pixels: Vec<Pixel> = said.unwrap_or_else(every);
+    if let Some(p) = pixels.iter().find(|p| p.channel >= channels || p.row >= rows || p.column >= columns) {
+        let expected = format!("pixels of {channels} channels, {rows} rows and {columns} columns");
+        return Err(Error::argument("cells", expected, format!("({}, {}, {})", p.channel, p.row, p.column)));
+    }
+    if pixels.is_empty() || responses != frames * pixels.len() {
+        let units = responses / frames.max(1);
+        let expected = format!(
+            "{} units, one a pixel of the output (channels × rows × columns = {channels} × {rows} × {columns}); or say \
+             where the units are, by cells",
+            pixels.len()
+        );
+        return Err(Error::argument("response", expected, format!("{units} units")));
+    }
+    Ok(pixels)
 }
 
 /// The output of a layer, or of the stage that makes the current.
@@ -289,7 +312,7 @@ impl Objective for LayerObjective<'_> {
         }
         let mut gradient = self.parameters.gradient();
         self.parameters.zero_gradient();
-        gradient.extend(&found.by_parameters);
+        gradient.extend(found.by_parameters.iter().take(self.readout.len()));
         Ok(Evaluation { loss: found.loss, gradient, validation: found.validation })
     }
 
@@ -301,14 +324,16 @@ impl Objective for LayerObjective<'_> {
 }
 
 impl Readout {
-    /// The read-out of the ON cells of a retina: [`Threshold`] with the refractory period and step of `gang_0_spikes`.
+    /// The read-out of a population of a retina, 0 for ON and 1 for OFF cells: [`Readout::Threshold`] with the refractory
+    /// period and step of its cells, g and σ fitted where `neuron` says so.
     ///
     /// # Errors
-    /// If the layer makes no spikes.
-    pub fn of_retina(retina: &dyn Layer) -> Result<Self> {
-        let value = |name: &str| parameter(retina, &format!("gang_0_spikes.{name}")).map(|p| p.scalar());
+    /// If there is no such population, or it makes no spikes.
+    pub fn of_retina(retina: &dyn Layer, population: usize, neuron: bool) -> Result<Self> {
+        let value =
+            |name: &str| parameter(retina, &format!("gang_{population}_spikes.{name}")).map(|p| p.scalar());
         let step_s = 1.0 / retina.resolution().steps_per_second();
         let half_nodes = Threshold::half_nodes_for(value("g_L")?, step_s);
-        Ok(Self::Threshold { refractory_s: value("refr_mu")?, step_s, half_nodes })
+        Ok(Self::Threshold { population, neuron, refractory_s: value("refr_mu")?, step_s, half_nodes })
     }
 }

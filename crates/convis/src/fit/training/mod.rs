@@ -7,6 +7,7 @@
 //! | `snapshot.rs` | [`Snapshot`]: where a training stands, for progress and files |
 //! | `recording.rs` | [`Recording`]: what was recorded, which frames count, how likely it is given an output |
 //! | `threshold.rs` | [`Threshold`]: the probability of a spike of a noisy integrate-and-fire neuron, step by step |
+//! | `start_filters.rs` | where filters that are all zero begin |
 //! | `information.rs` | [`information`]: standard errors, and parameters that the data do not determine |
 //! | `layer_objective.rs` | [`LayerObjective`]: a layer, a movie and a recording as something to train |
 
@@ -15,6 +16,7 @@ mod information;
 mod layer_objective;
 mod recording;
 mod snapshot;
+mod start_filters;
 mod threshold;
 
 use std::ops::ControlFlow;
@@ -26,6 +28,7 @@ pub use information::{Information, information};
 pub use layer_objective::{LayerObjective, Pixel};
 pub use recording::{Compared, Counted, Readout, Recording};
 pub use snapshot::{Finished, Snapshot};
+pub use start_filters::Shown;
 pub use threshold::{Hazards, Threshold};
 
 use crate::optimizers::{Adam, Lbfgs, LineSearch, Optimizer};

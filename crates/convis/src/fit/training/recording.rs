@@ -31,6 +31,10 @@ pub enum Readout {
     },
     /// y is a current in Hz, the response spikes: the probability of each by [`Threshold`]. Its parameters are g and σ.
     Threshold {
+        /// The number of the population of cells within a retina.
+        population: usize,
+        /// Whether g and σ are fitted too; else they are held.
+        neuron: bool,
         /// R, s.
         refractory_s: f64,
         /// Length of a step, s.
@@ -104,6 +108,16 @@ impl Recording {
         self.units
     }
 
+    /// Whether a frame counts.
+    pub(super) fn counted(&self, frame: usize) -> Counted {
+        self.counted[frame]
+    }
+
+    /// The response of a unit in a frame.
+    pub(super) fn response(&self, frame: usize, unit: usize) -> f64 {
+        self.responses[frame * self.units + unit]
+    }
+
     /// How many numbers are fitted.
     pub fn fitted(&self) -> usize {
         self.units * self.counted.iter().filter(|counted| **counted == Counted::Training).count()
@@ -134,6 +148,22 @@ impl Recording {
         let mut parameters: Vec<f64> = if offset { offsets.collect() } else { vec![] };
         parameters.extend(std::iter::repeat_n(1.0, if gain { self.units } else { 0 }));
         parameters
+    }
+
+    /// The standard deviation of drive that a filter should begin with: ½ before a nonlinearity of rates, that of the responses
+    /// where they are what is fitted.
+    pub fn spread(&self) -> f64 {
+        let Readout::Rate {
+            observation: Observation { loss: Loss::Gaussian | Loss::Huber { .. }, .. }, ..
+        } = self.readout
+        else {
+            return 0.5;
+        };
+        let variance = (0..self.units).map(|unit| {
+            let mean = self.mean(unit);
+            self.average(|t| (self.responses[t * self.units + unit] - mean).powi(2))
+        });
+        (variance.sum::<f64>() / self.units as f64).sqrt().max(1e-3)
     }
 
     /// (gain, offset) of a unit.
@@ -291,7 +321,7 @@ impl Recording {
 
     fn neuron(&self, parameters: &[f64]) -> Threshold {
         let (refractory_s, step_s, half_nodes) = match self.readout {
-            Readout::Threshold { refractory_s, step_s, half_nodes } => (refractory_s, step_s, half_nodes),
+            Readout::Threshold { refractory_s, step_s, half_nodes, .. } => (refractory_s, step_s, half_nodes),
             Readout::Rate { .. } => (0.0, 0.0, 0),
         };
         Threshold { leak_hz: parameters[0], sigma: parameters[1], refractory_s, step_s, half_nodes }
