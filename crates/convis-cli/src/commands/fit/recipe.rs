@@ -139,7 +139,8 @@ impl<'a> Section<'a> {
 
     /// True or false.
     pub fn flag(&self, key: &'static str, unless_given: bool) -> Result<bool> {
-        Ok(self.taken(key, "true or false", |value| value.as_bool())?.unwrap_or(unless_given))
+        let flag = |value: &DeValue<'_>| if let DeValue::Boolean(flag) = value { Some(*flag) } else { None };
+        Ok(self.taken(key, "true or false", flag)?.unwrap_or(unless_given))
     }
 
     /// So many whole numbers from 1.

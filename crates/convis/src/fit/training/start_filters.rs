@@ -221,7 +221,7 @@ mod tests {
             |out, kernel| Conv3d::new(1, out, kernel, ConvOptions::default(), Resolution::default()).unwrap();
         let start = |layer: &dyn Layer| {
             let weight = parameter(layer, "weight").unwrap();
-            recording.start_filters(&[weight.clone()], false, shown, 0.5).unwrap();
+            recording.start_filters(std::slice::from_ref(&weight), false, shown, 0.5).unwrap();
             weight.value().0
         };
         let peak = |k: &[f64]| (0..k.len()).max_by(|a, b| k[*a].total_cmp(&k[*b])).unwrap();
