@@ -428,6 +428,8 @@ def main() -> int:
                         help="Python 3.8 to 3.11 to base the peers' environment on")
     parser.add_argument("--jobs", nargs="+", choices=JOBS, default=JOBS)
     parser.add_argument("--sizes", nargs="+", type=int, metavar="PIXELS")
+    parser.add_argument("--gains", nargs="+", type=float, metavar="HZ", default=GAINS_HZ,
+                        help="strengths of the contrast gain control of job retina")
     parser.add_argument("--quick", action="store_true",
                         help="two sizes, three turns, shorter memory job")
     parser.add_argument("--micro", metavar="COMMAND",
@@ -454,7 +456,7 @@ def main() -> int:
               f" {'ours Mpx/s':>12} {'peer Mpx/s':>12} {'ratio':>9} {'x real time':>13}\n"
               + "-" * 80, flush=True)
         for side in sizes:
-            for gain_hz in GAINS_HZ:
+            for gain_hz in options.gains:
                 with pair:
                     keep(measure_retina(pair, side, gain_hz, options.quick))
     if "convolution" in options.jobs:

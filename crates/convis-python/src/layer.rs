@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
+use convis::checkpoint::{call_checkpointed, frames_between};
 use convis::layer::{Part, Recorder, Scope, stages};
 use convis::run::{Chunk, Movie, RunOptions, run};
 use convis::tensor::buffer::Buffer;
@@ -139,6 +140,29 @@ impl PyLayer {
         let mode = if tracked { GradientMode::Call } else { GradientMode::Off };
         let (output, after) = compute(py, || {
             let output = checked(convis::call(&*self.placed, &input, &mut after, mode, None))?;
+            Ok((output, after))
+        })?;
+        *state = after;
+        Ok(output.into_movies().into_iter().map(|(name, movie)| (name, movie.into())).collect())
+    }
+
+    /// Compute one chunk and advance the state, keeping for gradients only a state every so many frames; by default as many
+    /// as need the least memory.
+    fn call_checkpointed(
+        &self,
+        py: Python<'_>,
+        input: &Bound<'_, PyAny>,
+        frames: Option<usize>,
+    ) -> PyResult<Movies> {
+        let input = arrays::borrowed(input)?;
+        let mut state = self.state()?;
+        let mut after = state.clone();
+        let (output, after) = compute(py, || {
+            let frames = match frames {
+                Some(frames) => frames,
+                None => frames_between(checked(input.signal())?.frames),
+            };
+            let output = checked(call_checkpointed(&self.placed, &input, &mut after, frames))?;
             Ok((output, after))
         })?;
         *state = after;

@@ -106,6 +106,56 @@ def test_gradients_end_at_chunks_unless_told_otherwise():
         assert seen[-1] == pytest.approx((last(0.01 + h) - last(0.01 - h)) / (2 * h), rel=1e-5), bptt
 
 
+def test_checkpoints_change_neither_losses_nor_gradients():
+    x, wanted = np.random.default_rng(0).random((40, 6, 7)), np.zeros((40, 6, 7))
+
+    class Watch:
+        def zero_grad(self):
+            retina.zero_grad()
+
+        def step(self, closure):
+            loss = closure()
+            grads.append([float(p.grad) for p in retina.parameters() if p.grad is not None])
+            return loss
+
+    runs = {}
+    for checkpoint in (False, True, 1, 7, 100):
+        retina, grads = convis.retina.Retina(spikes=False).double(), []
+        retina.bipolar.lambda_amp = 50.0
+        runs[checkpoint, "loss"] = retina.optimize(x, wanted, Watch(), dt=15, bptt=4, checkpoint=checkpoint)
+        runs[checkpoint] = grads
+        assert not retina.get_state()
+        # The same terms in another order.
+        np.testing.assert_allclose(grads, runs[False], rtol=1e-12)
+        assert runs[checkpoint, "loss"] == runs[False, "loss"]
+    assert len(runs[False][0]) > 15
+
+    retina = convis.retina.Retina(spikes=False).double()
+    movie = convis.Tensor(x[None, None], requires_grad=True)
+    (retina(movie)[0] ** 2).sum().backward()
+    whole = movie.grad.numpy().copy()
+    movie.zero_grad()
+    retina.clear_state()
+    output = retina.checkpointed(movie, 9)
+    (output[0] ** 2).sum().backward()
+    np.testing.assert_allclose(movie.grad.numpy(), whole, rtol=0, atol=1e-12 * abs(whole).max())
+    assert output.keys() == retina(movie).keys()
+    with convis.no_grad():
+        assert not retina.checkpointed(movie)[0].requires_grad
+
+    for bad, error in ((0, ValueError), (2.5, TypeError)):
+        with pytest.raises(error, match="checkpoint"):
+            retina.optimize(x, wanted, Watch(), checkpoint=bad)
+        with pytest.raises(error, match="frames"):
+            retina.checkpointed(x, bad)
+    with pytest.raises(TypeError, match="written in Python"):
+        Two().optimize(x, wanted, Watch(), checkpoint=True)
+    stale = retina.checkpointed(x)[0].sum()
+    retina.bipolar.lambda_amp = 3.0
+    with pytest.raises((RuntimeError, ValueError), match="has changed"):
+        stale.backward()
+
+
 def test_losses_by_name_and_as_functions():
     y, t = np.array([[0.2, 0.7]]), np.array([[0.0, 1.0]])
     huge = {"sse": 0.13, "mse": 0.065, "poisson": (0.2 + 0.7 - np.log(0.7 + 1e-8)) / 2, "huber": 0.0325}

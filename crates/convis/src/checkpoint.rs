@@ -9,8 +9,8 @@
 //!
 //! # Cost
 //! The states of T/K pieces and the record of one piece of K frames: for K = √T, which [`frames_between`] gives, memory grows
-//! as √T beside input and output. Time: every frame is computed twice, which makes a gradient step of a retina about a third
-//! longer.
+//! as √T beside input and output. Time: every frame is computed twice, which long movies win back, as pieces stay in the
+//! caches.
 //!
 //! Between call and gradient the parameters must stay what they were; that is checked. Histories that by definition look at the
 //! whole first chunk (the mean, a mirror) see the first piece.

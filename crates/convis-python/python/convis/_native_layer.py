@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 from . import _gradients
 from . import _native as compiled
 from ._layer import Layer
-from ._movies import movie
+from ._movies import movie, whole
 from ._native import Tensor
 from ._output import Output
 from ._parameter import Parameter
@@ -82,6 +82,43 @@ class NativeLayer(Layer):
         if noting is not None:
             return noting(x)
         return self._result(self._native.call(movie(x, self._double), _gradients.recorded()))
+
+    def checkpointed(self, x: Any, frames: int | None = None) -> Any:
+        """Compute the output for a chunk of frames as a call does, in little memory for gradients.
+
+        A call keeps about a movie for every operation until its gradient has been computed. This keeps the state every
+        ``frames`` frames and computes what lies between again when the gradient is asked for: memory grows as the square
+        root of the number of frames, beside input and output, and every frame is computed twice. Outputs are the same bits,
+        gradients the same to rounding.
+
+        Parameters
+        ----------
+        x : array_like, Tensor, Output or Parameter
+            Movie with axes (time, height, width) or (batch, channel, time, height, width).
+        frames : int, optional
+            Frames between two states that are kept; by default the square root of their number.
+
+        Returns
+        -------
+        Tensor or Output
+            What a call returns. Parameters must stay what they are until ``backward`` has been called.
+
+        Examples
+        --------
+        >>> import convis, numpy as np
+        >>> retina = convis.retina.Retina(spikes=False)
+        >>> movie = np.random.default_rng(0).random((400, 8, 8))
+        >>> on, off = retina.checkpointed(movie)
+        >>> (on.sum() + off.sum()).backward()
+        >>> retina.p.bipolar.g_leak.grad is not None
+        True
+        """
+        if type(self).forward is not NativeLayer.forward:
+            raise TypeError(f"{type(self).__name__}: its forward is written in Python; checkpoints need a layer of the library")
+        frames = None if frames is None else whole("frames", frames)
+        if not _gradients.recorded():
+            return self(x)
+        return self._result(self._native.call_checkpointed(movie(x, self._double), frames))
 
     def _result(self, movies: list[tuple[str, Tensor]]) -> Any:
         if len(movies) == 1 and not movies[0][0]:

@@ -47,6 +47,7 @@ class Optimizing:
         dt: int | None = None,
         t_skip: int = 0,
         bptt: int = 0,
+        checkpoint: bool | int = False,
     ) -> Any:
         """Move the parameters one step towards an output that is wanted; one step per chunk.
 
@@ -73,6 +74,10 @@ class Optimizing:
             So many frames at the beginning do not enter the loss.
         bptt : int
             How many frames before the chunk gradients are followed; these frames are computed again in every evaluation.
+        checkpoint : bool or int
+            Whether to compute gradients in little memory, as ``checkpointed`` of a layer of the library does; a number is
+            that of the frames between two states that are kept. Losses are the same, gradients the same to rounding; every
+            frame is computed twice.
 
         Returns
         -------
@@ -91,7 +96,7 @@ class Optimizing:
         True
         """
         optimizer = self._chosen(optimizer)
-        trial = _Trial(self, inp, out, loss_fn, dt, t_skip, bptt)
+        trial = _Trial(self, inp, out, loss_fn, dt, t_skip, bptt, checkpoint)
         parameters = list(self._layer().parameters())
         start, before = self._layer().get_state(), [parameter.data for parameter in parameters]
         losses = []
@@ -251,8 +256,10 @@ class _Trial:
         dt: int | None,
         t_skip: int,
         bptt: int,
+        checkpoint: bool | int = False,
     ) -> None:
         self.layer = layer._layer()
+        self.compute = self.layer if checkpoint is False else _checkpointed(self.layer, checkpoint)
         # A parameter as input may be what is fitted: it is looked at anew in every evaluation.
         self.input = inp if isinstance(inp, Parameter) else movie(inp, self.layer._double)
         self.frames = int(self._movie().shape[2])
@@ -287,7 +294,7 @@ class _Trial:
 
     def loss(self, piece: _Piece, start: int) -> Tensor:
         """The loss of a piece, computed from the state at frame `start`."""
-        output = self.layer(self._movie()[:, :, start : piece.end])
+        output = self.compute(self._movie()[:, :, start : piece.end])
         output = output[0] if isinstance(output, (Output, list, tuple)) else output
         target = self.target[:, :, piece.counted : piece.end]
         if not isinstance(output, Tensor) or output.ndim != 5 or output.shape[2] != piece.end - start:
@@ -329,6 +336,17 @@ class _Trial:
     def finish(self, piece: _Piece) -> None:
         """The next chunk begins where the first evaluation of this one ended."""
         self.now = self.after
+
+
+def _checkpointed(layer: Any, checkpoint: bool | int) -> Callable[[Any], Any]:
+    """Calls of a layer that keep a state every so many frames."""
+    if not hasattr(layer, "checkpointed"):
+        raise TypeError(
+            f"checkpoint: {type(layer).__name__} is written in Python; this needs a layer of the library. Use dt to "
+            "limit memory instead"
+        )
+    frames = None if checkpoint is True else whole("checkpoint", checkpoint)
+    return functools.partial(layer.checkpointed, frames=frames)
 
 
 def _target(out: Any, double: bool) -> Tensor:
