@@ -25,7 +25,7 @@ import traceback
 
 import numpy
 
-JOBS = ("retina", "gradient", "opl", "picture", "convolution", "fit", "import", "memory")
+JOBS = ("retina", "gradient", "opl", "picture", "convolution", "fit", "poisson", "import", "memory")
 SIZES = (20, 50, 100, 224)  # pixels along each side
 GAINS_HZ = (0.0, 50.0)  # strength of the contrast gain control; 0 is off
 CHUNKS = (50, 100, 200, 400)  # frames; tried by a package that wants a chunk length
@@ -53,6 +53,9 @@ GRADIENT = {"frames": 200, "side": 50}
 #: Jobs on frames of video size: of the outer plexiform layer, and of a whole retina beside OpenCV's.
 OPL = {"frames": 20, "height": 480, "width": 640}
 PICTURE = {"frames": 20, "height": 480, "width": 640}
+
+#: Fit of a cell by its Poisson likelihood: steps of the recording, lags of the filter.
+POISSON = {"steps": 100_000, "lags": 25}
 
 #: Memory job: side in pixels and frames per piece; total and mark are per package.
 MEMORY_SIDE = 50
@@ -114,6 +117,10 @@ class Package:
         """
         raise NotImplementedError
 
+    def poisson(self, steps: int, lags: int):
+        """Functions that fit a cell to a `recording` without a penalty, design and all, each with how it does it."""
+        raise NotImplementedError
+
     def keep_model(self, settings: dict) -> bool:
         """Whether one model may serve all repeats (else each gets a fresh one)."""
         return True
@@ -151,6 +158,15 @@ def movie(frames: int, side: int, seed: int = 1, start: int = 0,
     grating = 0.5 + 0.4 * numpy.sin(2 * numpy.pi * (column / 16 - 4 * time_s))
     noise = numpy.random.default_rng(seed).random((frames, height or side, side), dtype=numpy.float32)
     return (grating + 0.2 * noise - 0.1).astype(numpy.float32)
+
+
+def recording(steps: int, lags: int) -> tuple:
+    """Binary flicker and the counts of a cell with a biphasic filter, about 0.2 a step."""
+    random = numpy.random.default_rng(5)
+    stimulus = random.choice([-0.5, 0.5], size=steps)
+    lag = numpy.arange(lags)
+    filter_ = 2.5 * numpy.exp(-((lag - 4) / 2.0) ** 2) - 1.2 * numpy.exp(-((lag - 9) / 3.0) ** 2)
+    return stimulus, random.poisson(numpy.exp(numpy.convolve(stimulus, filter_)[:steps] - 2.5)).astype(float)
 
 
 def resident_mb() -> float:
@@ -301,7 +317,7 @@ def serve(package: Package, answer_to) -> None:
                 answer = {}
             elif what == "repeat":
                 answer = job.repeat(request["least_seconds"])
-            elif what in ("gradient", "opl", "picture", "convolution", "fit"):
+            elif what in ("gradient", "opl", "picture", "convolution", "fit", "poisson"):
                 answer = best_seconds(getattr(package, what)(**request))
             elif what == "import":
                 answer = {"seconds": import_seconds(package)}
@@ -351,7 +367,7 @@ def run_alone(package: Package, options: argparse.Namespace):
         for model, optimizer in FITS:
             fit = {"model": model, "optimizer": optimizer, **FIT}
             yield {"job": "fit", **fit, **best_seconds(package.fit(**fit)), **common}
-    for name, sizes in (("gradient", GRADIENT), ("opl", OPL), ("picture", PICTURE)):
+    for name, sizes in (("gradient", GRADIENT), ("opl", OPL), ("picture", PICTURE), ("poisson", POISSON)):
         if name in options.jobs:
             yield {"job": name, **sizes, **best_seconds(getattr(package, name)(**sizes)), **common}
     if "import" in options.jobs:

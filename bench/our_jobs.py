@@ -130,6 +130,16 @@ class Ours(jobs.Package):
 
         return [(run, conv.plan(x.numpy()))]
 
+    def poisson(self, steps, lags):
+        stimulus, counts = jobs.recording(steps, lags)
+
+        def run():
+            model = convis.models.LNP(lags=lags)
+            convis.fit(model, stimulus, counts, loss="poisson", regularizer=None)
+            return [model.filter[0], float(model.conv.bias.data[0])]
+
+        return [(run, f"{self.threads({})} threads")]
+
 
 if __name__ == "__main__":
     jobs.main(Ours())

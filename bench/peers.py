@@ -4,8 +4,8 @@
     python3 bench/peers.py path [PEER]    print where its Python is (or would be)
     python3 bench/peers.py remove [PEER]  delete it
 
-PEER is ``convis`` (the 2018 toolbox, the default) or ``bioinspired`` (the retina
-of OpenCV). An environment is a plain virtual environment below
+PEER is ``convis`` (the 2018 toolbox, the default), ``bioinspired`` (the retina
+of OpenCV) or ``sklearn`` (scikit-learn). An environment is a plain virtual environment below
 ``${XDG_CACHE_HOME:-~/.cache}/convis``. A stamp file in it holds the list of
 requirements; when that list changes, the environment is built again.
 Only the standard library is used, so any Python 3.8 or later can run this file.
@@ -53,6 +53,9 @@ PEERS = {
     "bioinspired": Peer("bioinspired-venv", ("numpy", "opencv-contrib-python-headless"), (),
                         "import cv2; cv2.bioinspired.Retina_create((8, 8), False)",
                         "about 0.3 GB", (3, 8), (3, 14)),
+    "sklearn": Peer("sklearn-venv", ("numpy", "scikit-learn>=1.2"), (),
+                    "from sklearn.linear_model import PoissonRegressor", "about 0.2 GB",
+                    (3, 9), (3, 14)),
 }
 
 

@@ -32,7 +32,7 @@ from pathlib import Path
 import peers
 
 HERE = Path(__file__).resolve().parent
-JOBS = ("retina", "gradient", "opl", "picture", "convolution", "fit", "import", "memory")
+JOBS = ("retina", "gradient", "opl", "picture", "convolution", "fit", "poisson", "import", "memory")
 SIZES = (20, 50, 100, 224)  # pixels along each side
 GAINS_HZ = (0.0, 50.0)
 #: Sizes of the jobs that are one call, as in `jobs.py`.
@@ -49,6 +49,8 @@ CONVOLUTIONS = (
 #: Steps of fits: model, optimiser; as in `jobs.py`.
 FITS = (("LN", "SGD"), ("LN", "LBFGS"), ("McIntosh", "SGD"), ("torch", "Adam"))
 FIT = {"frames": 200, "side": 50}
+#: Steps of a recording and lags of the filter of the cell that is fitted.
+POISSON = {"steps": 100_000, "lags": 25}
 CHUNKS = (50, 100, 200, 400)  # frames, offered to the peer
 QUICK_SIZES, QUICK_CHUNKS = (20, 50), (100, 200)
 
@@ -258,6 +260,16 @@ def measure_picture(pair: Pair, turns: int = 5) -> dict:
     print_other("frame 640×480 (OpenCV)", ours, peer, ratio, 2, "ms")
     return {"job": "frame 640×480, beside cv2.bioinspired", "frames": VIDEO["frames"],
             "ours": ours, "peer": peer, "ratio": ratio, "unit": "ms per frame",
+            "versions": pair.versions_text()}
+
+
+def measure_poisson(pair: Pair, turns: int = 5) -> dict:
+    """Milliseconds of a Poisson regression on lagged frames, the design counted, beside scikit-learn."""
+    times, ratio, _ = take_turns(pair, turns, what="poisson", **POISSON)
+    ours, peer = (1e3 * t if t is not None else None for t in times.values())
+    print_other("Poisson fit, 25 lags", ours, peer, ratio, 1, "ms")
+    return {"job": "Poisson fit of 25 lags, beside scikit-learn's newton-cholesky",
+            "frames": POISSON["steps"], "ours": ours, "peer": peer, "ratio": ratio, "unit": "ms",
             "versions": pair.versions_text()}
 
 
@@ -471,7 +483,7 @@ def main() -> int:
         for model, optimizer in FITS:
             with pair:
                 keep(measure_fit(pair, model, optimizer))
-    if {"gradient", "opl", "picture", "import", "memory"} & set(options.jobs):
+    if {"gradient", "opl", "picture", "poisson", "import", "memory"} & set(options.jobs):
         print(f"\n{'other':<24} {'ours':>14} {'peer':>12} {'ratio':>9}\n" + "-" * 80, flush=True)
     if "gradient" in options.jobs:
         with pair:
@@ -482,6 +494,9 @@ def main() -> int:
     if "picture" in options.jobs:
         with Pair(options.ours, find_peer(options, "bioinspired"), "bioinspired_jobs.py") as opencv:
             keep(measure_picture(opencv))
+    if "poisson" in options.jobs:
+        with Pair(options.ours, find_peer(options, "sklearn"), "sklearn_jobs.py") as regressions:
+            keep(measure_poisson(regressions))
     if "import" in options.jobs:
         with pair:
             keep(measure_import(pair))

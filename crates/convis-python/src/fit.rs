@@ -1,7 +1,8 @@
 //! `fit_glm`, `predict_glm`, `simulate_glm`, `raised_cosines`: regressions on recordings.
 
 use convis::fit::{
-    Coefficients, Glm, GlmCell, Loss, NewtonOptions, Nonlinearity, Observation, RaisedCosines, Regularizer,
+    Coefficients, Glm, GlmCell, Groups, Loss, NewtonOptions, Nonlinearity, Observation, RaisedCosines,
+    Recording, Regularizer,
 };
 use numpy::{IntoPyArray, PyArray2, PyArray3, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -19,7 +20,7 @@ fn coefficients((filter, history, bias): Found) -> Coefficients {
 }
 
 /// What to fit, from options by name: lags, size, nonlinearity, power, loss, dispersion, delta, regularizer, ridge, time,
-/// space, history (count, first, last, offset; or None), coupled, iterations, tolerance.
+/// space, groups, weight, rank, history (count, first, last, offset; or None), coupled, iterations, tolerance.
 fn glm(options: Bound<'_, PyDict>) -> PyResult<Glm> {
     let o = Options::new(options);
     let nonlinearity = match checked(Nonlinearity::named(&o.text("nonlinearity")?))? {
@@ -37,6 +38,13 @@ fn glm(options: Bound<'_, PyDict>) -> PyResult<Glm> {
             time: o.maybe_number("time")?.or(time),
             space: o.maybe_number("space")?.or(space),
         },
+        Regularizer::Sparse { .. } => Regularizer::Sparse {
+            groups: checked(Groups::named(&o.text("groups")?))?,
+            weight: o.maybe_number("weight")?,
+        },
+        Regularizer::LowRank { .. } => {
+            Regularizer::LowRank { rank: o.count("rank")?, ridge: o.maybe_number("ridge")?.unwrap_or(0.0) }
+        }
         other => other,
     };
     let history = o.maybe_numbers("history")?.map(|[count, first, last, offset]| RaisedCosines {
@@ -60,20 +68,53 @@ fn rows(array: &PyReadonlyArray2<'_, f64>) -> Vec<Vec<f64>> {
     array.as_array().rows().into_iter().map(|row| row.to_vec()).collect()
 }
 
+/// The steps that count.
+fn counted(steps: Option<&PyReadonlyArray1<'_, bool>>) -> PyResult<Option<Vec<bool>>> {
+    Ok(steps.map(|steps| steps.as_slice().map(<[bool]>::to_vec)).transpose()?)
+}
+
 /// Fit a generalised linear model; a dictionary for every cell.
 ///
-/// `stimulus` holds the frames one after the other, `responses` a row for each cell.
+/// `stimulus` holds the frames one after the other, `responses` a row for each cell, `steps` says which of them count. With the
+/// option `learn_exponent` that of the nonlinearity `power` is sought.
 #[pyfunction]
+#[pyo3(signature = (options, stimulus, responses, steps=None))]
 #[allow(clippy::needless_pass_by_value)] // the binding hands over what it converted
 pub fn fit_glm<'py>(
     py: Python<'py>,
     options: Bound<'py, PyDict>,
     stimulus: PyReadonlyArray1<'py, f64>,
     responses: PyReadonlyArray2<'py, f64>,
+    steps: Option<PyReadonlyArray1<'py, bool>>,
 ) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    let learns = Options::new(options.clone()).flag("learn_exponent")?;
     let (glm, stimulus, responses) = (glm(options)?, stimulus.as_slice()?, rows(&responses));
-    let cells = compute(py, || checked(glm.fit(stimulus, &responses)))?;
+    let counted = counted(steps.as_ref())?;
+    let recording = Recording { stimulus, responses: &responses, counted: counted.as_deref() };
+    let cells = compute(py, || {
+        checked(if learns { glm.fit_exponent(&recording) } else { glm.fit_recording(&recording) })
+    })?;
     cells.into_iter().map(|cell| described(py, cell)).collect()
+}
+
+/// Where a coefficient of a fitted cell could end: see `Glm::profile`. `place` is unit, index and rise.
+#[pyfunction]
+#[pyo3(signature = (options, cell, place, stimulus, responses, steps=None))]
+#[allow(clippy::needless_pass_by_value)] // the binding hands over what it converted
+pub fn profile_glm<'py>(
+    py: Python<'py>,
+    options: Bound<'py, PyDict>,
+    cell: Found,
+    place: (usize, usize, f64),
+    stimulus: PyReadonlyArray1<'py, f64>,
+    responses: PyReadonlyArray2<'py, f64>,
+    steps: Option<PyReadonlyArray1<'py, bool>>,
+) -> PyResult<[f64; 2]> {
+    let (glm, stimulus, responses) = (glm(options)?, stimulus.as_slice()?, rows(&responses));
+    let counted = counted(steps.as_ref())?;
+    let recording = Recording { stimulus, responses: &responses, counted: counted.as_deref() };
+    let ((unit, index, rise), cell) = (place, coefficients(cell));
+    compute(py, || checked(glm.profile(&recording, unit, &cell, index, rise)))
 }
 
 fn described(py: Python<'_>, cell: GlmCell) -> PyResult<Bound<'_, PyDict>> {
@@ -89,6 +130,17 @@ fn described(py: Python<'_>, cell: GlmCell) -> PyResult<Bound<'_, PyDict>> {
     all.set_item("loss", cell.minimum.loss)?;
     all.set_item("losses", cell.minimum.losses)?;
     all.set_item("converged", cell.minimum.converged)?;
+    match cell.nonlinearity {
+        Nonlinearity::Power(power) => all.set_item("power", power)?,
+        Nonlinearity::Spline(curve) => all.set_item("curve", curve.numbers().into_pyarray(py))?,
+        _ => {}
+    }
+    if let Some(weakest) = cell.weakest {
+        all.set_item("weakest", (weakest.share, weakest.direction.into_pyarray(py)))?;
+    }
+    if let Some(weight) = cell.sparsity {
+        all.set_item("weight", weight)?;
+    }
     if let Some(penalty) = cell.penalty {
         all.set_item("penalty", (penalty.ridge, penalty.time, penalty.space))?;
     }

@@ -54,7 +54,7 @@ mod _native {
     #[pymodule_export]
     use super::description::PyDescription;
     #[pymodule_export]
-    use super::fit::{fit_glm, predict_glm, raised_cosines, simulate_glm};
+    use super::fit::{fit_glm, predict_glm, profile_glm, raised_cosines, simulate_glm};
     #[pymodule_export]
     use super::frames::{FrameReader, InrFile, PyGifWriter, PyInrWriter};
     #[pymodule_export]

@@ -350,6 +350,7 @@ class GLM:
             "size": self.spatial,
             "nonlinearity": self.nonlinearity,
             "power": self.power,
+            "learn_exponent": False,
             "history": self.history and self.history._numbers(),
             "coupled": self.coupled,
         }
@@ -379,6 +380,9 @@ def told(options: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "ridge": None,
         "time": None,
         "space": None,
+        "groups": "single",
+        "weight": None,
+        "rank": 1,
         "iterations": 100,
         "tolerance": 1e-10,
     }

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._movies import whole
 from ._native_layer import NativeLayer, native_layer
+from ._parameter import Parameter
 from ._resolution import Resolution
 from ._text import short
 from .filters import RF
@@ -25,14 +26,14 @@ class LNP(NativeLayer):
     ----------
     lags : int
         Frames of the filter: lags 0 ... `lags` - 1.
-    nonlinearity : {"exp", "softplus", "power", "sigmoid", "identity"}
-        g: e^x, ln(1 + e^x), max(x, 0)^power, 1 / (1 + e^-x), x.
+    nonlinearity : {"exp", "softplus", "power", "sigmoid", "identity", "spline"}
+        g: e^x, ln(1 + e^x), max(x, 0)^power, 1 / (1 + e^-x), x, or a monotone spline, whose form :func:`convis.fit` learns.
     spatial : (int, int)
         Rows and columns of a frame.
     units : int
         Number of cells; :func:`convis.fit` takes that of the responses.
-    power : float
-        Exponent of ``"power"``.
+    power : float or None
+        Exponent of ``"power"``; with None :func:`convis.fit` learns it.
     resolution : convis.Resolution, optional
         By default ``convis.default_resolution``.
 
@@ -50,6 +51,8 @@ class LNP(NativeLayer):
     """
 
     conv: RF
+    exponent: Parameter
+    curve: Parameter
 
     def __init__(
         self,
@@ -57,7 +60,7 @@ class LNP(NativeLayer):
         nonlinearity: str = "exp",
         spatial: tuple[int, int] = (1, 1),
         units: int = 1,
-        power: float = 2.0,
+        power: float | None = 2.0,
         *,
         resolution: Resolution | None = None,
     ) -> None:
@@ -73,8 +76,9 @@ class LNP(NativeLayer):
             "nonlinearity": nonlinearity,
         }
         if nonlinearity == "power":
-            options["power"] = float(power)
+            options["power"] = 2.0 if power is None else float(power)
         self._build(resolution, **options)
+        self.__dict__["_learns_power"] = nonlinearity == "power" and power is None
 
     @property
     def nonlinearity(self) -> str:
@@ -83,9 +87,54 @@ class LNP(NativeLayer):
         return name
 
     @property
-    def power(self) -> float:
-        """Exponent of the nonlinearity ``"power"``."""
-        return float(self.__dict__["_made_by"][0].get("power", 2.0))
+    def power(self) -> Any:
+        """Exponent of the nonlinearity ``"power"``: a number, or where cells differ, one for each."""
+        if self.nonlinearity != "power":
+            return 2.0
+        exponents = np.asarray(self._learnt().data, dtype=np.float64)
+        return float(exponents[0]) if (exponents == exponents[0]).all() else exponents.copy()
+
+    def _learnt(self) -> Any:
+        """The parameter of the nonlinearity, or None."""
+        name = {"power": "exponent", "spline": "curve"}.get(self.nonlinearity)
+        return name and getattr(self, name)
+
+    def respond(self, drive: ArrayLike, unit: int = 0) -> NDArray[np.float64]:
+        """The nonlinearity of a cell: its expected response to a drive ``b + sum k s``.
+
+        Parameters
+        ----------
+        drive : array_like
+            Any numbers.
+        unit : int
+            Which cell.
+
+        Examples
+        --------
+        >>> import convis
+        >>> convis.models.LNP(nonlinearity="power", power=2.0).respond([-1.0, 3.0]).tolist()
+        [0.0, 9.0]
+        """
+        x = np.asarray(drive, dtype=np.float64)
+        if self.nonlinearity == "spline":
+            low, high, base, *slopes = np.asarray(self.curve.data, dtype=np.float64)[unit]
+            slope = np.array([0.0, *slopes])
+            knots = np.linspace(low, high, len(slope))
+            step = knots[1] - knots[0]
+            value = base + np.concatenate([[0.0], np.cumsum(step * (slope[1:] + slope[:-1]) / 2)])
+            piece = np.clip(((x - low) / step).astype(int), 0, len(slope) - 1)
+            along = np.maximum(x - knots[piece], 0.0)
+            rise = np.append(np.diff(slope), 0.0) / step
+            curved: NDArray[np.float64] = value[piece] + along * (slope[piece] + along * rise[piece] / 2)
+            return curved
+        if self.nonlinearity == "power":
+            raised: NDArray[np.float64] = np.maximum(x, 0.0) ** np.asarray(self._learnt().data)[unit]
+            return raised
+        if self.nonlinearity == "exp":
+            return np.exp(x)
+        if self.nonlinearity == "softplus":
+            return np.logaddexp(x, 0.0)
+        return np.exp(-np.logaddexp(-x, 0.0)) if self.nonlinearity == "sigmoid" else x.copy()
 
     @property
     def lags(self) -> int:
@@ -118,6 +167,9 @@ class LNP(NativeLayer):
         self.conv.weight.set(k.reshape(shape)[:, None, ::-1].copy())
         if len(np.asarray(self.conv.bias)) != shape[0]:
             self.conv.bias.set(np.zeros(shape[0]))
+        learnt = self._learnt()
+        if learnt is not None and len(learnt.data) != shape[0]:
+            learnt.set(np.repeat(learnt.data[:1], shape[0], axis=0))
 
     def predict(self, stimulus: ArrayLike) -> NDArray[np.float64]:
         """The expected response in every step of a stimulus.
@@ -154,7 +206,8 @@ class LNP(NativeLayer):
             "lags": self.lags,
             "size": self.spatial,
             "nonlinearity": self.nonlinearity,
-            "power": self.power,
+            "power": 2.0 if self.nonlinearity != "power" else float(self._learnt().data[0]),
+            "learn_exponent": self.__dict__.get("_learns_power", False),
             "history": None,
             "coupled": False,
         }
@@ -163,6 +216,9 @@ class LNP(NativeLayer):
         """Become what was found."""
         self.filter = np.stack([cell["filter"] for cell in cells]).reshape(len(cells), self.lags, *self.spatial)
         self.conv.bias.set(np.array([cell["bias"] for cell in cells]))
+        learnt = self._learnt()
+        if learnt is not None:
+            learnt.set(np.stack([cell["power" if self.nonlinearity == "power" else "curve"] for cell in cells]))
 
     def _values(self) -> dict[str, NDArray[np.float64]]:
         return {path: np.asarray(value, dtype=np.float64) for path, value in self.state_dict().items()}

@@ -41,6 +41,7 @@ __all__ = [
     "nonlinearity",
     "pause_recording",
     "predict_glm",
+    "profile_glm",
     "raised_cosines",
     "recording",
     "sample_data",
@@ -393,8 +394,19 @@ def nearest(name: str, existing: list[str]) -> str | None: ...
 def default_chunk(numbers_per_frame: int) -> int: ...
 def config() -> dict[str, str]: ...
 def fit_glm(
-    options: dict[str, Any], stimulus: NDArray[np.float64], responses: NDArray[np.float64]
+    options: dict[str, Any],
+    stimulus: NDArray[np.float64],
+    responses: NDArray[np.float64],
+    steps: NDArray[np.bool_] | None = None,
 ) -> list[dict[str, Any]]: ...
+def profile_glm(
+    options: dict[str, Any],
+    cell: tuple[list[float], list[float], float],
+    place: tuple[int, int, float],
+    stimulus: NDArray[np.float64],
+    responses: NDArray[np.float64],
+    steps: NDArray[np.bool_] | None = None,
+) -> tuple[float, float]: ...
 def predict_glm(
     options: dict[str, Any],
     cell: tuple[list[float], list[float], float],

@@ -6,7 +6,9 @@ use nalgebra::DMatrix;
 /// Rows that are summed together before they are added to what came before: sums do not depend on threads.
 const BLOCK: usize = 2048;
 /// Rows of a panel that is multiplied with itself at once.
-const PANEL: usize = 512;
+const PANEL: usize = 128;
+/// Rows and columns of a product that are summed in registers.
+const TILE: [usize; 2] = [4, 16];
 
 /// The regressors of a response, step by step, without writing windows out.
 ///
@@ -37,6 +39,11 @@ impl Design {
     /// Columns alone, `[step][column]`.
     pub fn columns(numbers: Vec<f64>, columns: usize) -> Self {
         let steps = numbers.len() / columns.max(1);
+        Self::of_columns(numbers, columns, steps)
+    }
+
+    /// Columns alone, of which there may be none.
+    pub(super) fn of_columns(numbers: Vec<f64>, columns: usize, steps: usize) -> Self {
         Self { stimulus: vec![], pixels: 0, lags: 0, further: numbers, columns, steps }
     }
 
@@ -98,6 +105,13 @@ impl Design {
         &self.further[t * self.columns..][..self.columns]
     }
 
+    /// The number in one column, not the bias, of a row.
+    pub(super) fn at(&self, t: usize, column: usize) -> f64 {
+        column
+            .checked_sub(self.window_len())
+            .map_or_else(|| self.window(t)[column], |further| self.further_of(t)[further])
+    }
+
     fn blocks(&self) -> Vec<std::ops::Range<usize>> {
         (0..self.steps).step_by(BLOCK).map(|from| from..(from + BLOCK).min(self.steps)).collect()
     }
@@ -146,23 +160,61 @@ impl Design {
     /// Xᵀ·diag(w)·X.
     pub fn gram(&self, weights: &[f64]) -> DMatrix<f64> {
         let n = self.len();
+        let width = n.next_multiple_of(TILE[1]);
         let sums = parallel::map(self.blocks(), self.steps * n * n, |rows| {
-            let mut sum = DMatrix::<f64>::zeros(n, n);
+            let mut sum = vec![0.0; n * width];
+            let (mut panel, mut weighted) = (vec![0.0; PANEL * width], vec![0.0; PANEL * width]);
             for from in rows.clone().step_by(PANEL) {
                 let count = PANEL.min(rows.end - from);
-                // A row of X is a column here.
-                let mut panel = DMatrix::<f64>::zeros(n, count);
-                for (i, column) in panel.as_mut_slice().chunks_mut(n).enumerate() {
-                    column[..self.window_len()].copy_from_slice(self.window(from + i));
-                    column[self.window_len()..n - 1].copy_from_slice(self.further_of(from + i));
-                    column[n - 1] = 1.0;
-                }
-                let weighted = DMatrix::from_fn(count, n, |i, j| weights[from + i] * panel[(j, i)]);
-                sum.gemm(1.0, &panel, &weighted, 1.0);
+                simd::vectorized(
+                    #[inline(always)]
+                    || {
+                        for i in 0..count {
+                            let row = &mut panel[i * width..][..n];
+                            row[..self.window_len()].copy_from_slice(self.window(from + i));
+                            row[self.window_len()..n - 1].copy_from_slice(self.further_of(from + i));
+                            row[n - 1] = 1.0;
+                            for (weighted, x) in weighted[i * width..][..n].iter_mut().zip(&*row) {
+                                *weighted = weights[from + i] * x;
+                            }
+                        }
+                        add_products(&mut sum, &panel[..count * width], &weighted[..count * width], n, width);
+                    },
+                );
             }
-            sum.as_slice().to_vec()
+            sum
         });
-        DMatrix::from_vec(n, n, in_order(sums))
+        let sum = in_order(sums);
+        DMatrix::from_fn(n, n, |i, j| sum[i.min(j) * width + i.max(j)])
+    }
+}
+
+/// Adds panelᵀ·weighted above its diagonal, tile by tile; rows of all three are `width` long.
+#[inline(always)]
+fn add_products(sum: &mut [f64], panel: &[f64], weighted: &[f64], n: usize, width: usize) {
+    const ROWS: usize = TILE[0];
+    const COLUMNS: usize = TILE[1];
+    for i in (0..n).step_by(ROWS) {
+        for j in (i / COLUMNS * COLUMNS..width).step_by(COLUMNS) {
+            let mut tile = [[0.0; COLUMNS]; ROWS];
+            for (x, w) in panel.chunks_exact(width).zip(weighted.chunks_exact(width)) {
+                let (Some((x, _)), Some((w, _))) =
+                    (x[j..].split_first_chunk::<COLUMNS>(), w[i..].split_first_chunk::<ROWS>())
+                else {
+                    continue;
+                };
+                for (tile, w) in tile.iter_mut().zip(w) {
+                    for (tile, x) in tile.iter_mut().zip(x) {
+                        *tile += w * x;
+                    }
+                }
+            }
+            for (r, tile) in tile.iter().enumerate().take(n - i) {
+                for (sum, tile) in sum[(i + r) * width + j..][..COLUMNS].iter_mut().zip(tile) {
+                    *sum += tile;
+                }
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! From the linear drive of a cell to the likelihood of its response.
 
+use super::MonotoneSpline;
 use crate::{Error, Result};
 
 /// What turns the linear drive η of a cell into its expected response per step, μ = g(η).
@@ -11,6 +12,7 @@ use crate::{Error, Result};
 /// | `power` | max(η, 0)^p, here with p = 2 unless given |
 /// | `sigmoid` | 1/(1 + e^−η) |
 /// | `identity` | η |
+/// | `spline` | a curve that only rises, learnt from the data: [`MonotoneSpline`] |
 ///
 /// ```
 /// use convis::fit::Nonlinearity;
@@ -32,11 +34,13 @@ pub enum Nonlinearity {
     Sigmoid,
     /// η itself: the canonical one of Gaussian responses.
     Identity,
+    /// A curve that is learnt.
+    Spline(MonotoneSpline),
 }
 
 impl Nonlinearity {
     /// The names that [`Nonlinearity::named`] understands.
-    pub const NAMES: [&'static str; 5] = ["exp", "softplus", "power", "sigmoid", "identity"];
+    pub const NAMES: [&'static str; 6] = ["exp", "softplus", "power", "sigmoid", "identity", "spline"];
 
     /// The nonlinearity of this name.
     ///
@@ -49,6 +53,7 @@ impl Nonlinearity {
             "power" => Ok(Self::Power(2.0)),
             "sigmoid" => Ok(Self::Sigmoid),
             "identity" => Ok(Self::Identity),
+            "spline" => Ok(Self::Spline(MonotoneSpline::default())),
             _ => Err(Error::unknown("nonlinearity", name, Self::NAMES)),
         }
     }
@@ -61,6 +66,7 @@ impl Nonlinearity {
             Self::Power(_) => "power",
             Self::Sigmoid => "sigmoid",
             Self::Identity => "identity",
+            Self::Spline(_) => "spline",
         }
     }
 
@@ -84,6 +90,7 @@ impl Nonlinearity {
                 [g, g * (1.0 - g), g * (1.0 - g) * (1.0 - 2.0 * g)]
             }
             Self::Identity => [drive, 1.0, 0.0],
+            Self::Spline(spline) => spline.at(drive),
         }
     }
 
@@ -97,6 +104,7 @@ impl Nonlinearity {
             Self::Power(p) => floor.powf(1.0 / p),
             Self::Sigmoid => (floor.min(1.0 - 1e-6) / (1.0 - floor.min(1.0 - 1e-6))).ln(),
             Self::Identity => mean,
+            Self::Spline(spline) => spline.inverse(floor),
         }
     }
 }
@@ -240,8 +248,7 @@ impl Observation {
     /// The expected response, with its first and second derivative with respect to the drive.
     pub fn mean(self, drive: f64) -> [f64; 3] {
         let [g, slope, curvature] = self.nonlinearity.at(drive);
-        let counts =
-            matches!(self.nonlinearity, Nonlinearity::Exp | Nonlinearity::Softplus | Nonlinearity::Power(_));
+        let counts = !matches!(self.nonlinearity, Nonlinearity::Sigmoid | Nonlinearity::Identity);
         if counts && self.loss == Loss::Bernoulli {
             // Any spike at all: p = 1 − e^−g.
             let none = (-g).exp();
@@ -279,6 +286,9 @@ mod tests {
                     // Expected responses must be positive, or probabilities.
                     (Nonlinearity::Identity, _) => &[0.2, 0.4, 0.7],
                     (Nonlinearity::Power(_), _) => &[0.3, 0.8, 1.7],
+                    // Between knots, where it has a second derivative.
+                    (Nonlinearity::Spline(_), Loss::Bernoulli) => &[-1.5, -0.4],
+                    (Nonlinearity::Spline(_), _) => &[-1.5, -0.4, 0.3, 1.2],
                     _ => &[-2.0, -0.4, 0.3, 1.2],
                 };
                 for &drive in drives {

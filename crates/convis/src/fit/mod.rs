@@ -6,6 +6,8 @@
 //! | [`RaisedCosines`] | bumps that span a spike history |
 //! | [`Nonlinearity`], [`Loss`], [`Observation`] | how a drive becomes a response, and how likely the one that came is |
 //! | [`Design`] | what the response is regressed on: windows of the stimulus, spike history |
+//! | [`Regularizer`], [`Groups`] | what keeps filters in bounds |
+//! | [`MonotoneSpline`] | a nonlinearity whose form the data choose |
 //! | [`Penalty`] | what a filter should look like when the data do not say |
 //! | [`SmoothPrior`] | a prior for smooth filters whose scales the data choose |
 //! | [`Training`] | other models, by gradients: early stopping, restarts, checkpoints; [`LayerObjective`] trains a layer |
@@ -33,19 +35,25 @@
 mod design;
 mod glm;
 mod likelihood;
+mod low_rank;
+mod monotone_spline;
 mod newton;
 mod penalty;
 mod raised_cosines;
+mod regularizer;
 mod simulation;
 mod smooth_prior;
+mod sparse;
 mod training;
 
 pub use design::Design;
-pub use glm::{Coefficients, Glm, GlmCell, Regularizer};
+pub use glm::{Coefficients, Glm, GlmCell, Recording};
 pub use likelihood::{Loss, Nonlinearity, Observation};
-pub use newton::{Minimum, NewtonOptions, Regression};
+pub use monotone_spline::MonotoneSpline;
+pub use newton::{Minimum, NewtonOptions, Regression, Weakest};
 pub use penalty::Penalty;
 pub use raised_cosines::RaisedCosines;
+pub use regularizer::{Groups, Regularizer};
 pub use smooth_prior::{Envelope, SmoothPrior};
 pub use training::{
     Compared, Coordinates, Counted, Domain, Ended, Evaluation, Finished, Hazards, Information,

@@ -59,7 +59,7 @@ const BLOCK: usize = 4096;
 /// Elementary operations of a step: an exponential or two.
 const COST: usize = 20;
 /// Coefficients up to which the second derivative is written out and solved directly.
-const DIRECT: usize = 1024;
+pub(super) const DIRECT: usize = 1024;
 
 impl<'a> Regression<'a> {
     /// A regression in which every step counts alike.
@@ -82,7 +82,7 @@ impl<'a> Regression<'a> {
     }
 
     /// Σ aₜ·ℓ at a drive, in blocks of fixed length, added in order.
-    fn loss(&self, drive: &[f64]) -> f64 {
+    pub(super) fn loss(&self, drive: &[f64]) -> f64 {
         let blocks: Vec<_> = drive.chunks(BLOCK).enumerate().collect();
         let parts = parallel::map(blocks, COST * drive.len(), |(block, drive)| {
             let term = |(i, &eta): (usize, &f64)| {
@@ -95,7 +95,7 @@ impl<'a> Regression<'a> {
     }
 
     /// ∂ℓ/∂η and a second derivative, step by step.
-    fn slopes(&self, drive: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    pub(super) fn slopes(&self, drive: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let (mut first, mut second) = (vec![0.0; drive.len()], vec![0.0; drive.len()]);
         let items: Vec<_> = drive
             .chunks(BLOCK)
@@ -142,6 +142,11 @@ impl<'a> Regression<'a> {
     /// # Source
     /// Nocedal & Wright 2006, Numerical Optimization, algorithms 3.2 and 7.1; Fisher scoring: McCullagh & Nelder 1989.
     pub fn minimum(&self, start: Vec<f64>, options: NewtonOptions) -> Result<Minimum> {
+        self.search(start, None, options)
+    }
+
+    /// The same, one coefficient being held where it is.
+    fn search(&self, start: Vec<f64>, held: Option<usize>, options: NewtonOptions) -> Result<Minimum> {
         let mut theta = start;
         let mut drive = self.design.drive(&theta);
         let (mut loss, mut penalty) = (self.loss(&drive), self.penalty.value(&theta));
@@ -154,7 +159,7 @@ impl<'a> Regression<'a> {
             let (first, second) = self.slopes(&drive);
             let mut gradient = self.design.transposed(&first);
             self.penalty.add_gradient(&theta, &mut gradient);
-            let step = self.step(&gradient, &second)?;
+            let step = self.step(&mut gradient, &second, held)?;
             // What the quadratic model promises.
             let promise = -0.5 * gradient.iter().zip(&step).map(|(g, d)| g * d).sum::<f64>();
             let now = loss + penalty;
@@ -187,19 +192,124 @@ impl<'a> Regression<'a> {
         Ok(Minimum { theta, loss, losses, converged })
     }
 
-    /// d with H·d = −g.
-    fn step(&self, gradient: &[f64], weights: &[f64]) -> Result<Vec<f64>> {
+    /// d with H·d = −g; a coefficient that is held has no gradient and does not move.
+    fn step(&self, gradient: &mut [f64], weights: &[f64], held: Option<usize>) -> Result<Vec<f64>> {
+        if let Some(held) = held {
+            gradient[held] = 0.0;
+        }
         if self.design.len() > DIRECT {
-            return Ok(self.conjugate(gradient, weights));
+            return Ok(self.conjugate(gradient, weights, held));
         }
         let mut hessian = self.design.gram(weights);
         self.penalty.add_hessian(&mut hessian);
+        if let Some(held) = held {
+            hessian.fill_row(held, 0.0);
+            hessian.fill_column(held, 0.0);
+            hessian[(held, held)] = 1.0;
+        }
         let step = factor(hessian)?.solve(&-DVector::from_column_slice(gradient));
         Ok(step.as_slice().to_vec())
     }
 
+    /// A nearby minimum with the curvature of another: steps with one factor of a second derivative. `None` where they do not
+    /// arrive, and Newton's method has to.
+    pub(super) fn chord(
+        &self,
+        start: &[f64],
+        factor: &Cholesky<f64, Dyn>,
+        tolerance: f64,
+    ) -> Option<Vec<f64>> {
+        let mut theta = start.to_vec();
+        let mut drive = self.design.drive(&theta);
+        let mut now = self.loss(&drive) + self.penalty.value(&theta);
+        for _ in 0..12 {
+            let (first, _) = self.slopes(&drive);
+            let mut gradient = self.design.transposed(&first);
+            self.penalty.add_gradient(&theta, &mut gradient);
+            let step = factor.solve(&-DVector::from_column_slice(&gradient));
+            let promise = -0.5 * dot(&gradient, step.as_slice());
+            if promise <= tolerance * (now.abs() + 1.0) {
+                return Some(theta);
+            }
+            theta.iter_mut().zip(step.iter()).for_each(|(x, d)| *x += d);
+            drive = self.design.drive(&theta);
+            let then = self.loss(&drive) + self.penalty.value(&theta);
+            // A step in the right direction of nearly the right length.
+            if then.is_nan() || then > now - 0.1 * promise {
+                return None;
+            }
+            now = then;
+        }
+        None
+    }
+
+    /// Where F, minimised over all other coefficients, has risen by `rise` to either side of its minimum in one.
+    ///
+    /// `error`, its standard error, says where to begin. A side on which F never rises so far ends at infinity.
+    ///
+    /// # Errors
+    /// As [`Regression::minimum`].
+    ///
+    /// # Source
+    /// Venzon & Moolgavkar 1988, Appl. Statist. 37:87.
+    pub fn profile(
+        &self,
+        minimum: &[f64],
+        index: usize,
+        rise: f64,
+        error: f64,
+        options: NewtonOptions,
+    ) -> Result<[f64; 2]> {
+        let least = self.value(minimum);
+        let mut ends = [f64::NEG_INFINITY, f64::INFINITY];
+        for (end, side) in ends.iter_mut().zip([-1.0, 1.0]) {
+            let mut theta = minimum.to_vec();
+            let mut above = |distance: f64| -> Result<f64> {
+                theta[index] = minimum[index] + side * distance;
+                let found = self.search(theta.clone(), Some(index), options)?;
+                let value = found.losses.last().copied().unwrap_or(f64::INFINITY) - least - rise;
+                theta = found.theta;
+                Ok(value)
+            };
+            let (mut near, mut near_value) = (0.0, -rise);
+            let mut far = error * (2.0 * rise).sqrt();
+            let mut far_value = above(far)?;
+            let mut doublings = 0;
+            while far_value < 0.0 && doublings < 20 {
+                (near, near_value) = (far, far_value);
+                far *= 2.0;
+                far_value = above(far)?;
+                doublings += 1;
+            }
+            if far_value < 0.0 {
+                continue;
+            }
+            // F is nearly a square of the distance: its root is nearly straight.
+            for _ in 0..40 {
+                if far - near <= 1e-5 * far {
+                    break;
+                }
+                let straight = |value: f64| (value + rise).max(0.0).sqrt() - rise.sqrt();
+                let (a, b) = (straight(near_value), straight(far_value));
+                let between = near - a * (far - near) / (b - a);
+                let margin = 0.01 * (far - near);
+                let at = between.clamp(near + margin, far - margin);
+                let value = above(at)?;
+                if value.abs() <= 1e-6 * rise {
+                    (near, far) = (at, at);
+                } else if value < 0.0 {
+                    (near, near_value) = (at, value);
+                } else {
+                    (far, far_value) = (at, value);
+                }
+            }
+            *end = minimum[index] + side * 0.5 * (near + far);
+        }
+        Ok(ends)
+    }
+
     /// The same by conjugate gradients, as exactly as the gradient is small.
-    fn conjugate(&self, gradient: &[f64], weights: &[f64]) -> Vec<f64> {
+    fn conjugate(&self, gradient: &[f64], weights: &[f64], held: Option<usize>) -> Vec<f64> {
         let norm = dot(gradient, gradient).sqrt();
         let enough = norm * norm.sqrt().min(0.1);
         let product = |v: &[f64]| {
@@ -207,6 +317,9 @@ impl<'a> Regression<'a> {
             drive.iter_mut().zip(weights).for_each(|(x, w)| *x *= w);
             let mut product = self.design.transposed(&drive);
             self.penalty.add_gradient(v, &mut product);
+            if let Some(held) = held {
+                product[held] = 0.0;
+            }
             product
         };
         let mut step = vec![0.0; gradient.len()];
@@ -237,7 +350,7 @@ impl<'a> Regression<'a> {
     }
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
@@ -259,6 +372,44 @@ pub(super) fn factor(hessian: DMatrix<f64>) -> Result<Cholesky<f64, Dyn>> {
     let factor = Cholesky::new(hessian).ok_or_else(undetermined)?;
     let own = factor.l_dirty().diagonal();
     if own.iter().zip(&diagonal).any(|(l, h)| l * l <= OWN * h) { Err(undetermined()) } else { Ok(factor) }
+}
+
+/// A combination of coefficients that the data hardly determine.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weakest {
+    /// The smallest eigenvalue of the second derivative, every coefficient measured in the error it had if it were alone: 1
+    /// where coefficients do not depend on one another, 0 where one follows from the others.
+    pub share: f64,
+    /// The combination, of length 1.
+    pub direction: Vec<f64>,
+}
+
+impl Weakest {
+    /// That of a second derivative, by inverse iteration.
+    ///
+    /// # Errors
+    /// If it is singular.
+    pub fn of(hessian: &DMatrix<f64>) -> Result<Self> {
+        let n = hessian.nrows();
+        let unit: Vec<f64> =
+            hessian.diagonal().iter().map(|h| 1.0 / h.max(f64::MIN_POSITIVE).sqrt()).collect();
+        let factor = factor(DMatrix::from_fn(n, n, |i, j| hessian[(i, j)] * unit[i] * unit[j]))?;
+        // No direction is special; this one is at right angles to none that is simple.
+        let mut v = DVector::from_fn(n, |i, _| 1.0 + ((i * 7919) % 101) as f64 / 101.0);
+        let mut share = 1.0;
+        for _ in 0..50 {
+            v /= v.norm();
+            let next = factor.solve(&v);
+            share = 1.0 / next.norm();
+            v = next;
+        }
+        let mut direction: Vec<f64> = v.iter().zip(&unit).map(|(v, unit)| v * unit).collect();
+        let norm = dot(&direction, &direction).sqrt();
+        for x in &mut direction {
+            *x /= norm;
+        }
+        Ok(Self { share, direction })
+    }
 }
 
 #[cfg(test)]
@@ -315,8 +466,10 @@ mod tests {
         assert!(steepest < 1.0, "{steepest}");
         let (_, weights) = regression.slopes(&design.drive(&found.theta));
         let gradient = regression.gradient(&[0.0; 6]);
-        let (direct, iterated) =
-            (regression.step(&gradient, &weights).unwrap(), regression.conjugate(&gradient, &weights));
+        let (direct, iterated) = (
+            regression.step(&mut gradient.clone(), &weights, None).unwrap(),
+            regression.conjugate(&gradient, &weights, None),
+        );
         // Conjugate gradients stop at a tenth of the gradient's length.
         assert!(
             direct
@@ -324,6 +477,38 @@ mod tests {
                 .zip(&iterated)
                 .all(|(a, b)| (a - b).abs() < 0.2 * direct.iter().fold(0.0f64, |m, x| m.max(x.abs())))
         );
+    }
+
+    #[test]
+    fn a_profile_is_as_wide_as_the_error_of_much_data_and_rises_by_what_was_asked() {
+        let (stimulus, counts) = cell(5000, &[0.5, 2.0], -1.0);
+        let design = Design::windows(&stimulus, 1, 2);
+        let penalty = Penalty::none([2, 1, 1]);
+        let observation = Observation { nonlinearity: Nonlinearity::Exp, loss: Loss::Poisson };
+        let regression = Regression::new(&design, &counts, observation, &penalty);
+        let options = NewtonOptions::default();
+        let found = regression.minimum(vec![0.0; 3], options).unwrap();
+        let error = factor(regression.hessian(&found.theta)).unwrap().inverse()[(1, 1)].sqrt();
+        // Half the 95 % point of χ² with one degree of freedom.
+        let rise = 1.920_729;
+        let [low, high] = regression.profile(&found.theta, 1, rise, error, options).unwrap();
+        for end in [low, high] {
+            assert!(((end - found.theta[1]).abs() / (1.96 * error) - 1.0).abs() < 0.05, "{low} {high}");
+            let mut held = found.theta.clone();
+            held[1] = end;
+            let held = regression.search(held, Some(1), options).unwrap();
+            let risen = held.losses.last().unwrap() - regression.value(&found.theta);
+            assert!(held.theta[1] == end && (risen - rise).abs() < 1e-3, "{risen}");
+        }
+    }
+
+    #[test]
+    fn the_weakest_direction_is_that_of_two_columns_that_nearly_agree() {
+        let hessian = DMatrix::from_row_slice(3, 3, &[4.0, 1.9999, 0.0, 1.9999, 1.0, 0.0, 0.0, 0.0, 9.0]);
+        let weakest = Weakest::of(&hessian).unwrap();
+        assert!((weakest.share - 5e-5).abs() < 1e-6);
+        let [a, b, c] = weakest.direction[..] else { panic!() };
+        assert!((b / a + 2.0).abs() < 1e-3 && c.abs() < 1e-3);
     }
 
     #[test]

@@ -35,7 +35,7 @@ impl Glm {
     ///     size: [1, 1],
     ///     observation: Observation { nonlinearity: Nonlinearity::Exp, loss: Loss::Bernoulli },
     ///     regularizer: Regularizer::None,
-    ///     history: Some(RaisedCosines { count: 1, first: 0.0, last: 0.0, offset: 1.0 }),
+    ///     history: Some(RaisedCosines { count: 1, first: 0.0, last: 0.0, offset: 0.3 }),
     ///     coupled: false,
     ///     search: NewtonOptions::default(),
     /// };

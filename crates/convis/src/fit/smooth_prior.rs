@@ -19,7 +19,7 @@ use crate::{Error, Result};
 /// e  = exp(−½·((lag − cₜ)²/wₜ² + (row − c_y)²/wₛ² + (column − c_x)²/wₛ²))
 /// ```
 /// The first is the spectrum of a squared-exponential covariance of length ℓₜ steps and ℓₛ pixels, mirrored at the borders. Modes
-/// below a thousandth of the largest variance are left out; cosines end four widths from the centre. All scales, ρ, and
+/// below a thousandth of the largest variance are left out (where data are plenty none is, see [`SmoothPrior::neighbours`]); cosines end four widths from the centre. All scales, ρ, and
 /// the variance σ² of the response around its prediction are those that make the response most probable under a linear
 /// model with Gaussian noise, all filters considered; without an envelope if that is more probable:
 /// ```text
@@ -47,6 +47,7 @@ pub struct SmoothPrior {
     pub noise: f64,
     /// −2·ln p(y), up to a constant.
     pub evidence: f64,
+    smallest: f64,
     modes: Vec<Mode>,
 }
 
@@ -66,8 +67,9 @@ struct Mode {
     variance: f64,
 }
 
-/// Smallest variance of a mode that is kept, as part of the largest.
+/// Smallest variance of a mode that is kept, as part of the largest: while scales are sought, and where data are plenty.
 const SMALLEST: f64 = 1e-3;
+const FINEST: f64 = 1e-12;
 /// Most modes: what can be solved in a fraction of a second.
 const MOST_MODES: usize = 1500;
 /// Smallest scale of smoothness and width, in steps or pixels.
@@ -82,19 +84,34 @@ impl SmoothPrior {
     /// # Errors
     /// If the response does not vary, or the stimulus does not.
     pub fn by_evidence(stimulus: &[f64], response: &[f64], shape: [usize; 3]) -> Result<Self> {
+        Self::by_evidence_of(stimulus, response, None, shape)
+    }
+
+    /// The same, `weights` saying how much each step counts.
+    ///
+    /// # Errors
+    /// As [`SmoothPrior::by_evidence`].
+    pub fn by_evidence_of(
+        stimulus: &[f64],
+        response: &[f64],
+        weights: Option<&[f64]>,
+        shape: [usize; 3],
+    ) -> Result<Self> {
         let [lags, rows, columns] = shape;
-        let mean = response.iter().sum::<f64>() / response.len() as f64;
-        let y: Vec<f64> = response.iter().map(|y| y - mean).collect();
+        let weights = weights.map_or_else(|| vec![1.0; response.len()], <[f64]>::to_vec);
+        let steps: f64 = weights.iter().sum();
+        let mean = response.iter().zip(&weights).map(|(y, w)| y * w).sum::<f64>() / steps;
+        let y: Vec<f64> = response.iter().zip(&weights).map(|(y, w)| w * (y - mean)).collect();
         let total: f64 = y.iter().map(|y| y * y).sum();
         if total == 0.0 {
             return Err(Error::argument("response", "one that varies", format!("{mean} in every step")));
         }
-        let mut search = Search { stimulus, y: &y, total, shape, known: vec![] };
+        let mut search = Search { stimulus, y: &y, weights: &weights, steps, total, shape, known: vec![] };
         let mut scales = Scales {
             smoothness: [(lags as f64 / 8.0).max(1.0), (rows.max(columns) as f64 / 8.0).max(1.0)],
             envelope: None,
         };
-        while scales.modes(shape).len() > MOST_MODES {
+        while scales.modes(shape, SMALLEST).len() > MOST_MODES {
             scales.smoothness = scales.smoothness.map(|scale| scale * 1.5);
         }
         let start = search.best_at(scales)?;
@@ -103,7 +120,7 @@ impl SmoothPrior {
         for _ in 0..3 {
             let Some(envelope) = search.where_it_is(&best) else { break };
             let confined = Scales { smoothness: best.smoothness, envelope: Some(envelope) };
-            if search.seen(confined) || confined.modes(shape).len() > MOST_MODES {
+            if search.seen(confined) || confined.modes(shape, SMALLEST).len() > MOST_MODES {
                 break;
             }
             let start = search.best_at(confined)?;
@@ -156,6 +173,39 @@ impl SmoothPrior {
             );
             (covariance * &seen).dot(&seen).max(0.0).sqrt()
         })
+    }
+
+    /// Priors a step away, each by one change: with every mode, rougher in time or space, wider or narrower in the size of
+    /// weights, smoother, without the envelope.
+    pub fn neighbours(&self) -> Vec<Self> {
+        let scales = Scales { smoothness: self.smoothness, envelope: self.envelope };
+        let with = |scales: Scales, variance: f64, smallest: f64| Self {
+            smoothness: scales.smoothness,
+            envelope: scales.envelope,
+            variance: variance * self.variance,
+            smallest,
+            modes: scales.modes(self.shape, smallest),
+            ..self.clone()
+        };
+        let mut all = vec![];
+        if self.smallest > FINEST {
+            all.push(with(scales, 1.0, FINEST));
+        }
+        let [lags, rows, columns] = self.shape;
+        for (axis, flat) in [lags == 1, rows * columns == 1].into_iter().enumerate() {
+            for factor in [0.5, 2.0] {
+                let mut next = scales;
+                next.smoothness[axis] *= factor;
+                if !flat && next.smoothness[axis] >= LEAST {
+                    all.push(with(next, 1.0, self.smallest));
+                }
+            }
+        }
+        all.extend([4.0, 0.25].map(|factor| with(scales, factor, self.smallest)));
+        if self.envelope.is_some() {
+            all.push(with(Scales { envelope: None, ..scales }, 1.0, self.smallest));
+        }
+        all
     }
 
     /// Number of modes.
@@ -216,7 +266,7 @@ impl Scales {
     }
 
     /// The modes that matter.
-    fn modes(&self, shape: [usize; 3]) -> Vec<Mode> {
+    fn modes(&self, shape: [usize; 3], smallest: f64) -> Vec<Mode> {
         let n: [usize; 3] = std::array::from_fn(|axis| self.span(axis, shape[axis]).len());
         let [time, space] = self.smoothness;
         let mut modes = vec![];
@@ -226,7 +276,7 @@ impl Scales {
                     let angle = |k: usize, n: usize, scale: f64| (scale * PI * k as f64 / n as f64).powi(2);
                     let square = angle(t, n[0], time) + angle(y, n[1], space) + angle(x, n[2], space);
                     let variance = (-0.5 * square).exp();
-                    if variance >= SMALLEST {
+                    if variance >= smallest {
                         modes.push(Mode { k: [t, y, x], variance });
                     }
                 }
@@ -290,6 +340,9 @@ fn seen(stimulus: &[f64], shape: [usize; 3], modes: &[Mode], waves: &[DMatrix<f6
 struct Search<'a> {
     stimulus: &'a [f64],
     y: &'a [f64],
+    /// How much every step counts, and the sum.
+    weights: &'a [f64],
+    steps: f64,
     /// |y|².
     total: f64,
     shape: [usize; 3],
@@ -327,7 +380,7 @@ impl Search<'_> {
                         };
                         *number = (*number * by).clamp(LEAST, most[axis].max(LEAST));
                         let flat = if axis == 0 { lags == 1 } else { rows * columns == 1 };
-                        if flat || self.seen(next) || next.modes(self.shape).len() > MOST_MODES {
+                        if flat || self.seen(next) || next.modes(self.shape, SMALLEST).len() > MOST_MODES {
                             continue;
                         }
                         let candidate = self.best_at(next)?;
@@ -346,7 +399,7 @@ impl Search<'_> {
         let design = prior.design(self.stimulus, 1.0);
         let n = prior.modes();
         // Ridge regression: the most probable coefficients have variance 1.
-        let mut gram = design.gram(&vec![1.0 / prior.noise; self.y.len()]).view((0, 0), (n, n)).into_owned();
+        let mut gram = design.gram(self.weights).view((0, 0), (n, n)) / prior.noise;
         for i in 0..n {
             gram[(i, i)] += 1.0;
         }
@@ -384,14 +437,13 @@ impl Search<'_> {
     /// The best prior of these scales: ρ/σ² by golden section, σ² in closed form.
     fn best_at(&mut self, scales: Scales) -> Result<SmoothPrior> {
         self.known.push(scales.numbers());
-        let modes = scales.modes(self.shape);
+        let modes = scales.modes(self.shape, SMALLEST);
         let n = modes.len();
         let mut columns = seen(self.stimulus, self.shape, &modes, &scales.waves(self.shape));
         // Without the mean of every column: the bias takes it.
-        let steps = self.y.len();
         let mut means = vec![0.0; n];
-        for row in columns.chunks(n) {
-            means.iter_mut().zip(row).for_each(|(m, x)| *m += x / steps as f64);
+        for (row, weight) in columns.chunks(n).zip(self.weights) {
+            means.iter_mut().zip(row).for_each(|(m, x)| *m += weight * x / self.steps);
         }
         for row in columns.chunks_mut(n) {
             for ((x, m), mode) in row.iter_mut().zip(&means).zip(&modes) {
@@ -399,7 +451,7 @@ impl Search<'_> {
             }
         }
         let design = Design::columns(columns, n);
-        let gram = design.gram(&vec![1.0; steps]).view((0, 0), (n, n)).into_owned();
+        let gram = design.gram(self.weights).view((0, 0), (n, n)).into_owned();
         let toward = DVector::from_column_slice(&design.transposed(self.y)[..n]);
         let power = gram.diagonal().sum() / n as f64;
         if power == 0.0 {
@@ -434,6 +486,7 @@ impl Search<'_> {
             variance,
             noise,
             evidence,
+            smallest: SMALLEST,
             modes,
         })
     }
@@ -441,7 +494,7 @@ impl Search<'_> {
     /// −2·ln p(y) at its best σ², and σ², for ρ/σ² = ratio.
     fn evidence(&self, gram: &DMatrix<f64>, toward: &DVector<f64>, ratio: f64) -> (f64, f64) {
         let n = gram.nrows();
-        let steps = self.y.len() as f64;
+        let steps = self.steps;
         let Some(factor) = Cholesky::new(DMatrix::identity(n, n) + gram * ratio) else {
             return (f64::INFINITY, f64::INFINITY);
         };
