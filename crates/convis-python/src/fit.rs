@@ -132,7 +132,7 @@ fn described(py: Python<'_>, cell: GlmCell) -> PyResult<Bound<'_, PyDict>> {
     all.set_item("converged", cell.minimum.converged)?;
     match cell.nonlinearity {
         Nonlinearity::Power(power) => all.set_item("power", power)?,
-        Nonlinearity::Spline(curve) => all.set_item("curve", curve.numbers().into_pyarray(py))?,
+        Nonlinearity::Spline(curve) => all.set_item("curve", curve.numbers().to_vec().into_pyarray(py))?,
         _ => {}
     }
     if let Some(weakest) = cell.weakest {

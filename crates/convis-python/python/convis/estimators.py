@@ -231,8 +231,10 @@ class GLMRegressor(_Recorded):
     ----------
     lags : int
         Frames (samples) of the filter: the present one and those before.
-    nonlinearity, history
+    nonlinearity
         As for :class:`convis.models.GLM`.
+    history : RaisedCosines, tuple or None
+        As for :class:`convis.models.GLM`, or count, first, last and offset of the bumps.
     spatial : (int, int), optional
         Rows and columns that the features are; by default one row.
     loss, regularizer, ridge, weight, groups, rank, dispersion, delta, iterations, tolerance
@@ -269,7 +271,7 @@ class GLMRegressor(_Recorded):
         loss: str = "poisson",
         regularizer: str | None = "ridge",
         *,
-        history: RaisedCosines | None = RaisedCosines(),  # noqa: B008  (frozen)
+        history: RaisedCosines | tuple[int, float, float, float] | None = (8, 0.0, 30.0, 1.0),
         power: float = 2.0,
         ridge: float | None = 1.0,
         weight: float | None = None,
@@ -316,7 +318,8 @@ class GLMRegressor(_Recorded):
             Itself.
         """
         X, y = self._validated(X, y)
-        model = GLM(self.lags, self._size(), self.nonlinearity, self.history, power=self.power)
+        history = RaisedCosines(*self.history) if isinstance(self.history, tuple) else self.history
+        model = GLM(self.lags, self._size(), self.nonlinearity, history, power=self.power)
         return self._fitted(model, X, y)
 
     def predict(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.float64]:

@@ -265,8 +265,13 @@ impl<'a> Regression<'a> {
         for (end, side) in ends.iter_mut().zip([-1.0, 1.0]) {
             let mut theta = minimum.to_vec();
             let mut above = |distance: f64| -> Result<f64> {
-                theta[index] = minimum[index] + side * distance;
-                let found = self.search(theta.clone(), Some(index), options)?;
+                let mut start = theta.clone();
+                start[index] = minimum[index] + side * distance;
+                // So far away that an exponential has no number.
+                if !self.value(&start).is_finite() {
+                    return Ok(f64::INFINITY);
+                }
+                let found = self.search(start, Some(index), options)?;
                 let value = found.losses.last().copied().unwrap_or(f64::INFINITY) - least - rise;
                 theta = found.theta;
                 Ok(value)
@@ -285,13 +290,14 @@ impl<'a> Regression<'a> {
                 continue;
             }
             // F is nearly a square of the distance: its root is nearly straight.
-            for _ in 0..40 {
+            for _ in 0..60 {
                 if far - near <= 1e-5 * far {
                     break;
                 }
                 let straight = |value: f64| (value + rise).max(0.0).sqrt() - rise.sqrt();
                 let (a, b) = (straight(near_value), straight(far_value));
-                let between = near - a * (far - near) / (b - a);
+                let between =
+                    if b.is_finite() { near - a * (far - near) / (b - a) } else { 0.5 * (near + far) };
                 let margin = 0.01 * (far - near);
                 let at = between.clamp(near + margin, far - margin);
                 let value = above(at)?;
