@@ -1,8 +1,8 @@
 //! `fit_glm`, `predict_glm`, `simulate_glm`, `raised_cosines`: regressions on recordings.
 
 use convis::fit::{
-    Coefficients, Glm, GlmCell, Groups, Loss, NewtonOptions, Nonlinearity, Observation, RaisedCosines,
-    Recording, Regularizer,
+    Coefficients, Glm, GlmCell, GlmRecording, Groups, Loss, NewtonOptions, Nonlinearity, Observation,
+    RaisedCosines, Regularizer,
 };
 use numpy::{IntoPyArray, PyArray2, PyArray3, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -90,7 +90,7 @@ pub fn fit_glm<'py>(
     let learns = Options::new(options.clone()).flag("learn_exponent")?;
     let (glm, stimulus, responses) = (glm(options)?, stimulus.as_slice()?, rows(&responses));
     let counted = counted(steps.as_ref())?;
-    let recording = Recording { stimulus, responses: &responses, counted: counted.as_deref() };
+    let recording = GlmRecording { stimulus, responses: &responses, counted: counted.as_deref() };
     let cells = compute(py, || {
         checked(if learns { glm.fit_exponent(&recording) } else { glm.fit_recording(&recording) })
     })?;
@@ -112,7 +112,7 @@ pub fn profile_glm<'py>(
 ) -> PyResult<[f64; 2]> {
     let (glm, stimulus, responses) = (glm(options)?, stimulus.as_slice()?, rows(&responses));
     let counted = counted(steps.as_ref())?;
-    let recording = Recording { stimulus, responses: &responses, counted: counted.as_deref() };
+    let recording = GlmRecording { stimulus, responses: &responses, counted: counted.as_deref() };
     let ((unit, index, rise), cell) = (place, coefficients(cell));
     compute(py, || checked(glm.profile(&recording, unit, &cell, index, rise)))
 }

@@ -87,7 +87,7 @@ pub struct GlmCell {
 
 /// A recording: what was shown, and what cells did.
 #[derive(Clone, Copy, Debug)]
-pub struct Recording<'a> {
+pub struct GlmRecording<'a> {
     /// `[frame][row][column]`.
     pub stimulus: &'a [f64],
     /// One array a cell.
@@ -145,14 +145,14 @@ impl Glm {
     /// If lengths differ, a number is not finite, a cell never responds, the stimulus does not vary, or coefficients are not
     /// determined by the data.
     pub fn fit(&self, stimulus: &[f64], responses: &[Vec<f64>]) -> Result<Vec<GlmCell>> {
-        self.fit_recording(&Recording { stimulus, responses, counted: None })
+        self.fit_recording(&GlmRecording { stimulus, responses, counted: None })
     }
 
     /// Fits every cell to the steps of a recording that count.
     ///
     /// # Errors
     /// As [`Glm::fit`].
-    pub fn fit_recording(&self, recording: &Recording<'_>) -> Result<Vec<GlmCell>> {
+    pub fn fit_recording(&self, recording: &GlmRecording<'_>) -> Result<Vec<GlmCell>> {
         // Cells one after the other: the work within one is shared by the threads.
         self.each(recording, |cell| match self.observation.nonlinearity {
             Nonlinearity::Spline(_) => self.fit_curve(&cell),
@@ -164,7 +164,7 @@ impl Glm {
     ///
     /// # Errors
     /// As [`Glm::fit`], or if the nonlinearity is another one.
-    pub fn fit_exponent(&self, recording: &Recording<'_>) -> Result<Vec<GlmCell>> {
+    pub fn fit_exponent(&self, recording: &GlmRecording<'_>) -> Result<Vec<GlmCell>> {
         if !matches!(self.observation.nonlinearity, Nonlinearity::Power(_)) {
             let found = self.observation.nonlinearity.name();
             return Err(Error::argument("nonlinearity", "\"power\", whose exponent is sought", found));
@@ -210,7 +210,7 @@ impl Glm {
     /// As [`Glm::fit`], or if the regularizer is not quadratic.
     pub fn profile(
         &self,
-        recording: &Recording<'_>,
+        recording: &GlmRecording<'_>,
         unit: usize,
         found: &Coefficients,
         index: usize,
@@ -266,10 +266,10 @@ impl Glm {
     /// What is done for every cell of a recording.
     fn each<T>(
         &self,
-        recording: &Recording<'_>,
+        recording: &GlmRecording<'_>,
         mut work: impl FnMut(Cell<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let Recording { stimulus, responses, counted } = *recording;
+        let GlmRecording { stimulus, responses, counted } = *recording;
         self.check(stimulus, responses, counted)?;
         let past = self.past(responses)?;
         let weights: Option<Vec<f64>> =
@@ -802,7 +802,7 @@ mod tests {
         let counted: Vec<bool> = (0..6000).map(|t| t < 4000).collect();
         let glm = Glm { history: Some(BUMP), ..GLM };
         let cell = |responses: &[Vec<f64>]| {
-            let recording = Recording { stimulus: &stimulus, responses, counted: Some(&counted) };
+            let recording = GlmRecording { stimulus: &stimulus, responses, counted: Some(&counted) };
             glm.fit_recording(&recording).unwrap().remove(0)
         };
         let with = cell(&counts);
@@ -814,7 +814,7 @@ mod tests {
         counts[0][4000..].fill(9.0);
         assert!(near(&cell(&counts).found, &with.found));
         let none = vec![false; 6000];
-        let recording = Recording { stimulus: &stimulus, responses: &counts, counted: Some(&none) };
+        let recording = GlmRecording { stimulus: &stimulus, responses: &counts, counted: Some(&none) };
         assert!(glm.fit_recording(&recording).unwrap_err().to_string().contains("steps"));
     }
 
@@ -832,7 +832,7 @@ mod tests {
             .collect();
         let observation = Observation { nonlinearity: Nonlinearity::Power(2.0), loss: Loss::Bernoulli };
         let glm = Glm { lags: 2, observation, ..GLM };
-        let recording = Recording { stimulus: &stimulus, responses: &[counts.clone()], counted: None };
+        let recording = GlmRecording { stimulus: &stimulus, responses: &[counts.clone()], counted: None };
         let found = glm.fit_exponent(&recording).unwrap().remove(0);
         let Nonlinearity::Power(p) = found.nonlinearity else { panic!("{:?}", found.nonlinearity) };
         assert!((p - 3.0).abs() < 0.4, "{p}");
@@ -841,7 +841,7 @@ mod tests {
         let responses = [drive.iter().map(|&eta| rate(eta)).collect::<Vec<f64>>()];
         let loss = |nonlinearity| {
             let observation = Observation { nonlinearity, loss: Loss::Poisson };
-            let recording = Recording { stimulus: &stimulus, responses: &responses, counted: None };
+            let recording = GlmRecording { stimulus: &stimulus, responses: &responses, counted: None };
             Glm { lags: 2, observation, ..GLM }.fit_recording(&recording).unwrap().remove(0)
         };
         let (curve, exponential) =

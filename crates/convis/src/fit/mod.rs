@@ -47,7 +47,7 @@ mod sparse;
 mod training;
 
 pub use design::Design;
-pub use glm::{Coefficients, Glm, GlmCell, Recording};
+pub use glm::{Coefficients, Glm, GlmCell, GlmRecording};
 pub use likelihood::{Loss, Nonlinearity, Observation};
 pub use monotone_spline::MonotoneSpline;
 pub use newton::{Minimum, NewtonOptions, Regression, Weakest};
