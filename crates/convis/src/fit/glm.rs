@@ -451,24 +451,23 @@ impl Glm {
         let observation = Observation { nonlinearity: Nonlinearity::Exp, ..self.observation };
         let glm = Self { observation, ..*self };
         let mut fitted = glm.fitted(&Cell { bias: glm.start(cell.mean), ..*cell })?;
-        let mut theta = fitted.minimum.theta.clone();
         let mut losses = fitted.minimum.losses.clone();
         let counted = |t: usize| cell.weights.map_or(1.0, |weights| weights[t]);
         let mut curve: Option<MonotoneSpline> = None;
         let mut converged = false;
         for _ in 0..TURNS {
-            let drive = fitted.design.drive(&theta);
+            let drive = fitted.design.drive(&fitted.minimum.theta);
             // Knots stay once the curve is close: otherwise turns would not go downhill.
             let before = curve.unwrap_or_else(|| MonotoneSpline::default().spanning(&drive));
             let next = before.fitted(self.observation.loss, &drive, cell.response, &counted);
             let observation = Observation { nonlinearity: Nonlinearity::Spline(next), ..self.observation };
             let options = NewtonOptions { iterations: 5, ..self.search };
-            let minimum =
-                cell.regression(&fitted.design, observation, &fitted.penalty).minimum(theta, options)?;
+            let minimum = cell
+                .regression(&fitted.design, observation, &fitted.penalty)
+                .minimum(fitted.minimum.theta.clone(), options)?;
             let last = losses.last().copied().unwrap_or(f64::INFINITY);
             losses.extend(minimum.losses.last());
             let now = losses.last().copied().unwrap_or(last);
-            theta = minimum.theta.clone();
             fitted.minimum = minimum;
             converged = curve.is_some() && last - now <= LAST_TURN * (now.abs() + 1.0);
             curve = Some(next);
@@ -832,7 +831,8 @@ mod tests {
             .collect();
         let observation = Observation { nonlinearity: Nonlinearity::Power(2.0), loss: Loss::Bernoulli };
         let glm = Glm { lags: 2, observation, ..GLM };
-        let recording = GlmRecording { stimulus: &stimulus, responses: &[counts.clone()], counted: None };
+        let recording =
+            GlmRecording { stimulus: &stimulus, responses: std::slice::from_ref(&counts), counted: None };
         let found = glm.fit_exponent(&recording).unwrap().remove(0);
         let Nonlinearity::Power(p) = found.nonlinearity else { panic!("{:?}", found.nonlinearity) };
         assert!((p - 3.0).abs() < 0.4, "{p}");
