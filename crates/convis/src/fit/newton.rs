@@ -289,15 +289,18 @@ impl<'a> Regression<'a> {
             if far_value < 0.0 {
                 continue;
             }
-            // F is nearly a square of the distance: its root is nearly straight.
+            // F is nearly a square of the distance, its root nearly straight; far out it may be steeper than any square.
             for _ in 0..60 {
                 if far - near <= 1e-5 * far {
                     break;
                 }
                 let straight = |value: f64| (value + rise).max(0.0).sqrt() - rise.sqrt();
                 let (a, b) = (straight(near_value), straight(far_value));
-                let between =
-                    if b.is_finite() { near - a * (far - near) / (b - a) } else { 0.5 * (near + far) };
+                let between = if far_value < 3.0 * rise {
+                    near - a * (far - near) / (b - a)
+                } else {
+                    0.5 * (near + far)
+                };
                 let margin = 0.01 * (far - near);
                 let at = between.clamp(near + margin, far - margin);
                 let value = above(at)?;
