@@ -153,7 +153,7 @@ def test_a_curve_is_learnt_shown_and_kept(tmp_path):
     stimulus = RNG.normal(size=20_000)
     drive = np.convolve(stimulus, [0.2, 0.8, -0.4])[:20_000]
     rate = 3 / (1 + np.exp(-4 * (drive - 0.5)))  # saturates, as no exponential does
-    counts = RNG.poisson(np.stack([rate, rate[::-1] + 0.1], axis=1))
+    counts = RNG.poisson(np.stack([rate, np.exp(0.5 * drive)], axis=1))
     m, exponential = convis.models.LNP(lags=3, nonlinearity="spline"), convis.models.LNP(lags=3)
     result = convis.fit(m, stimulus[:16_000], counts[:16_000])
     other = convis.fit(exponential, stimulus[:16_000], counts[:16_000])

@@ -129,7 +129,7 @@ impl Cell<'_> {
 
 /// Most turns of filter and curve, and how little they must bring, as part of the loss, to be the last: in a recording of ten
 /// thousand spikes a hundredth of what one coefficient more is worth.
-const TURNS: usize = 100;
+const TURNS: usize = 200;
 const LAST_TURN: f64 = 1e-6;
 /// Data so many times the modes of a prior that its linear model decides too much: see `refined`.
 const PLENTY: usize = 20;
