@@ -75,7 +75,7 @@ mod _native {
     use super::virtual_retina::virtual_retina_cells;
 
     #[pymodule_export]
-    use super::training::{PyRecording, PySnapshot, information, train};
+    use super::training::{PyCoordinates, PyRecording, PySnapshot, information, train};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

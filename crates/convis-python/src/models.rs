@@ -171,13 +171,8 @@ fn layer(kind: &str, o: &Options<'_>, resolution: Resolution) -> PyResult<Arc<dy
         "SeparableOPLFilter" => made(SeparableOplFilter::new(r)),
         "FullConvolutionOPLFilter" => made(FullConvolutionOplFilter::new(o.maybe_counts("shp")?, r)),
         "OPL" => {
-            let filters = [
-                ("HalfRecursiveOPLFilter", OplKind::HalfRecursive),
-                ("RecursiveOPLFilter", OplKind::Recursive(o.choice("blur", &BLURS)?)),
-                ("SeparableOPLFilter", OplKind::Separable),
-                ("FullConvolutionOPLFilter", OplKind::FullConvolution(None)),
-            ];
-            made(Opl::with_filter(o.choice("opl_filter", &filters)?, r))
+            let kind = opl_filter(o, o.choice("blur", &BLURS)?)?;
+            made(Opl::with_filter(kind, r))
         }
         "Bipolar" => made(Ok(Bipolar::new(r))),
         "GanglionInput" => made(GanglionInput::new(o.number("sign")?, r)),
@@ -205,6 +200,7 @@ fn layer(kind: &str, o: &Options<'_>, resolution: Resolution) -> PyResult<Arc<dy
         "Retina" => {
             let options = RetinaOptions {
                 opl: o.flag("opl")?,
+                opl_filter: opl_filter(o, RecursiveKind::Deriche)?,
                 bipolar: o.flag("bipolar")?,
                 gang: o.flag("gang")?,
                 spikes: o.flag("spikes")?,
@@ -216,6 +212,16 @@ fn layer(kind: &str, o: &Options<'_>, resolution: Resolution) -> PyResult<Arc<dy
         "VirtualRetina" => virtual_retina::build(o),
         _ => Err(PyRuntimeError::new_err(format!("there is no layer {kind:?}"))),
     }
+}
+
+fn opl_filter(o: &Options<'_>, blur: RecursiveKind) -> PyResult<OplKind> {
+    let filters = [
+        ("HalfRecursiveOPLFilter", OplKind::HalfRecursive),
+        ("RecursiveOPLFilter", OplKind::Recursive(blur)),
+        ("SeparableOPLFilter", OplKind::Separable),
+        ("FullConvolutionOPLFilter", OplKind::FullConvolution(None)),
+    ];
+    o.choice("opl_filter", &filters)
 }
 
 fn channels(o: &Options<'_>) -> PyResult<[usize; 2]> {

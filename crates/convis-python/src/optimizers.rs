@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use convis::optimizers::{
-    Adagrad, Adam, AdamW, CautiousLbfgs, FiniteDifferenceGradient, Lbfgs, LineSearch, Memory, Optimizer,
-    RmsProp, Sgd,
+    Adadelta, Adagrad, Adam, AdamW, Adamax, Asgd, CautiousLbfgs, FiniteDifferenceGradient, Lbfgs, LineSearch,
+    Memory, NAdam, Optimizer, RAdam, RmsProp, Rprop, Sgd,
 };
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
@@ -69,6 +69,7 @@ impl Options<'_, '_> {
     }
 }
 
+#[allow(clippy::too_many_lines)] // a table
 fn built(name: &str, o: &Options<'_, '_>) -> PyResult<Box<dyn Optimizer>> {
     Ok(match name {
         "SGD" => {
@@ -125,6 +126,67 @@ fn built(name: &str, o: &Options<'_, '_>) -> PyResult<Box<dyn Optimizer>> {
                 weight_decay: o.number("weight_decay", d.weight_decay)?,
                 momentum: o.number("momentum", d.momentum)?,
                 centered: o.flag("centered")?,
+                ..d
+            })
+        }
+        "Adadelta" => {
+            let d = Adadelta::default();
+            Box::new(Adadelta {
+                lr: o.number("lr", d.lr)?,
+                rho: o.number("rho", d.rho)?,
+                eps: o.number("eps", d.eps)?,
+                weight_decay: o.number("weight_decay", d.weight_decay)?,
+                ..d
+            })
+        }
+        "Adamax" => {
+            let d = Adamax::default();
+            Box::new(Adamax {
+                lr: o.number("lr", d.lr)?,
+                betas: o.pair("betas", d.betas)?,
+                eps: o.number("eps", d.eps)?,
+                weight_decay: o.number("weight_decay", d.weight_decay)?,
+                ..d
+            })
+        }
+        "NAdam" => {
+            let d = NAdam::default();
+            Box::new(NAdam {
+                lr: o.number("lr", d.lr)?,
+                betas: o.pair("betas", d.betas)?,
+                eps: o.number("eps", d.eps)?,
+                weight_decay: o.number("weight_decay", d.weight_decay)?,
+                momentum_decay: o.number("momentum_decay", d.momentum_decay)?,
+                ..d
+            })
+        }
+        "RAdam" => {
+            let d = RAdam::default();
+            Box::new(RAdam {
+                lr: o.number("lr", d.lr)?,
+                betas: o.pair("betas", d.betas)?,
+                eps: o.number("eps", d.eps)?,
+                weight_decay: o.number("weight_decay", d.weight_decay)?,
+                ..d
+            })
+        }
+        "Rprop" => {
+            let d = Rprop::default();
+            Box::new(Rprop {
+                lr: o.number("lr", d.lr)?,
+                etas: o.pair("etas", d.etas)?,
+                step_sizes: o.pair("step_sizes", d.step_sizes)?,
+                ..d
+            })
+        }
+        "ASGD" => {
+            let d = Asgd::default();
+            Box::new(Asgd {
+                lr: o.number("lr", d.lr)?,
+                lambd: o.number("lambd", d.lambd)?,
+                alpha: o.number("alpha", d.alpha)?,
+                t0: o.number("t0", d.t0)?,
+                weight_decay: o.number("weight_decay", d.weight_decay)?,
                 ..d
             })
         }

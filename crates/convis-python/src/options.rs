@@ -112,7 +112,10 @@ impl<'py> Options<'py> {
 
     /// True or False.
     pub fn flag(&self, name: &str) -> PyResult<bool> {
-        self.value(name)?.is_truthy()
+        match self.any(name)?.extract::<u8>() {
+            Ok(number @ 0..=1) => Ok(number == 1),
+            _ => self.take(name, "True or False"),
+        }
     }
 
     /// One of some names.

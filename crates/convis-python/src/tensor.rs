@@ -446,6 +446,15 @@ impl PyTensor {
         self.item()
     }
 
+    /// The only number in a format, `f"{loss:.3f}"`; without a format any tensor.
+    fn __format__(slf: &Bound<'_, Self>, format: &str) -> PyResult<String> {
+        if format.is_empty() {
+            return Ok(slf.str()?.to_string());
+        }
+        let number = slf.get().item()?.into_pyobject(slf.py())?;
+        number.call_method1("__format__", (format,))?.extract()
+    }
+
     fn __int__(&self) -> PyResult<i64> {
         Ok(self.item()? as i64)
     }

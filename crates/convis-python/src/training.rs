@@ -235,6 +235,34 @@ fn coordinates(numbers: Vec<Number>) -> PyResult<Coordinates> {
     checked(Coordinates::new(numbers.collect()))
 }
 
+/// Coordinates in which every number is allowed.
+#[pyclass(frozen, name = "Coordinates", module = "convis._native")]
+pub struct PyCoordinates(Coordinates);
+
+#[pymethods]
+#[allow(clippy::needless_pass_by_value)] // the binding hands over what it converted
+impl PyCoordinates {
+    #[new]
+    fn new(numbers: Vec<Number>) -> PyResult<Self> {
+        coordinates(numbers).map(Self)
+    }
+
+    /// The coordinates of numbers; those on a border begin just inside.
+    fn inward<'py>(&self, py: Python<'py>, x: PyReadonlyArray1<'_, f64>) -> Numbers<'py> {
+        self.0.inward(&x.as_array().to_vec()).into_pyarray(py)
+    }
+
+    /// The numbers at coordinates.
+    fn outward<'py>(&self, py: Python<'py>, u: PyReadonlyArray1<'_, f64>) -> Numbers<'py> {
+        self.0.outward(&u.as_array().to_vec()).into_pyarray(py)
+    }
+
+    /// Derivatives of the numbers with respect to their coordinates.
+    fn slopes<'py>(&self, py: Python<'py>, u: PyReadonlyArray1<'_, f64>) -> Numbers<'py> {
+        self.0.slopes(&u.as_array().to_vec()).into_pyarray(py)
+    }
+}
+
 /// Train: `evaluate` gives loss, gradient and loss of the validation part at a point; `watch` sees a snapshot after every
 /// iteration and says whether to stop. Returns a dictionary.
 #[pyfunction]

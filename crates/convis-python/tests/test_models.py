@@ -183,3 +183,73 @@ def test_a_model_has_the_resolution_of_its_parts_and_so_have_its_outputs():
     assert own.resolution == fine
     with pytest.raises(TypeError, match="expected a convis.Resolution"):
         own.resolution = 10.0
+
+
+def test_any_layer_of_a_dictionary_counts():
+    x = np.ones((3, 2, 2))
+    twice = {"combination": convis.filters.NLSquare(2.0), "other": convis.filters.NLSquare(1.0)}
+    assert convis.models.Dict(twice).run(x).array(0).max() == 16.0
+    assert convis.models.Dict(twice, mode="sum").run(x).array(0).max() == 5.0
+    with pytest.raises(ValueError, match="taken"):
+        convis.models.Dict(twice, mode="parallel", combination=convis.models.Readout())
+
+
+def test_a_layer_with_a_state_belongs_to_one_place():
+    def slow():
+        return convis.filters.TemporalLowPassFilterRecursive(0.1)
+
+    s = slow()
+    for make in (
+        lambda: convis.models.Sequential(s, s),
+        lambda: convis.models.Parallel(s, convis.models.Sequential(convis.filters.Diff(), s)),
+        lambda: convis.models.Dict({"a": convis.models.List([s]), "b": convis.models.List([s])}),
+    ):
+        with pytest.raises(ValueError, match="copy.deepcopy"):
+            make()
+    model = convis.models.Sequential(s, slow())
+    with pytest.raises(ValueError, match="layer_1.*layer_0"):
+        model[1] = s
+    model[0] = s
+    own = convis.models.Sequential(s, copy.deepcopy(s))
+    x = np.random.default_rng(0).random((20, 2, 2))
+    whole = own.run(x).array(0)
+    own.clear_state()
+    assert np.array_equal(own.run(x, dt=3).array(0), whole)
+    # Without a state, the same layer at several places is a way to share parameters.
+    square = convis.filters.NLSquare(2.0)
+    shared = convis.models.Sequential(square, square)
+    shared.run(x)
+    assert shared.get_state().frames == 20 and shared.run(x)._first_frame == 20
+
+
+def test_items_are_checked_as_what_is_appended():
+    m = convis.models.List([convis.filters.Diff(), convis.filters.NLRectify()])
+    with pytest.raises(ValueError, match="itself"):
+        m[0] = m
+    with pytest.raises(ValueError, match="resolution"):
+        m[1] = convis.filters.NLRectify(resolution=convis.Resolution(5, 100))
+    inner = convis.models.List([m])
+    with pytest.raises(ValueError, match="itself"):
+        m.append(inner)
+    m[0] = convis.filters.NLSquare()
+    assert m.run(np.ones((2, 1, 1))).array(0).max() == 1
+
+
+def test_spikes_of_izhikevich_neurons_are_spikes_anywhere():
+    drive = np.full((300, 2, 2), 14.0)
+    alone = convis.spiking.Izhikevich().run(drive)
+    within = convis.models.Sequential(convis.spiking.Izhikevich()).run(drive)
+    assert alone[0].dtype == np.uint8 and np.array_equal(alone.spikes(), within.spikes()) and len(alone.spikes()) > 0
+    assert convis.spiking.Izhikevich(False).run(drive)[0].shape == (1, 3, 300, 2, 2)
+
+
+def test_a_part_of_an_output():
+    o = convis.retina.Retina().run(np.ones((30, 4, 5)))
+    assert o[0:1].keys() == ["ganglion_spikes_ON"] and o[:].keys() == o.keys() and len(o[1:].spikes()) == len(o.spikes(1))
+
+
+def test_looking_at_a_model_leaves_no_gradients():
+    m = convis.filters.GaussianBlur(0.1)
+    m.sigma.requires_grad_(True)
+    f = convis.analysis.LinearGradientExplorer(m).filter(np.random.default_rng(0).random((20, 3, 3)), frame=5, pixel=(1, 1), lags=2)
+    assert f.any() and m.sigma.grad is None and m.sigma.requires_grad

@@ -163,3 +163,23 @@ def test_mistakes_are_named(movie):
         Unfinished()(movie(5))
     with pytest.raises(ValueError, match="events"):
         Smooth().run(movie(5), events=True)
+
+
+def test_a_list_of_layers_is_a_part(movie):
+    class Many(convis.Layer):
+        def __init__(self):
+            super().__init__()
+            self.steps = [convis.filters.TemporalLowPassFilterRecursive(0.02), convis.filters.NLSquare()]
+
+        def forward(self, x):
+            for step in self.steps:
+                x = step(x)
+            return x
+
+    m = Many()
+    assert [path for path, _ in m.named_parameters()] == ["steps.layer_0.tau", "steps.layer_1.scale", "steps.layer_1.bias"]
+    whole = m.run(movie(20)).array(0)
+    m.clear_state()
+    assert np.array_equal(m.run(movie(20), dt=3).array(0), whole)
+    with pytest.raises(TypeError, match="layers alone"):
+        m.more = [convis.filters.Diff(), "diff"]

@@ -123,3 +123,32 @@ def test_the_output():
         o.d
     with pytest.raises(ValueError, match="keys"):
         convis.Output([np.zeros(3)], ["a", "b"])
+
+
+def test_the_default_resolution_can_be_assigned():
+    kept = convis.default_resolution
+    try:
+        convis.default_resolution = convis.Resolution(20, 500)
+        assert convis.default_resolution is kept and convis.filters.Diff().resolution == convis.Resolution(20, 500)
+        with pytest.raises(TypeError, match="default_resolution"):
+            convis.default_resolution = 20
+        with pytest.raises(TypeError, match="default_grad_enabled"):
+            convis.default_grad_enabled = "no"
+    finally:
+        convis.default_resolution = convis.Resolution()
+    assert convis.filters.Diff().resolution == convis.Resolution()
+
+
+def test_sizes_beyond_any_memory_are_refused():
+    for make, name in (
+        (lambda: convis.kernels.gauss_filter_2d(1e4), "x_sig"),
+        (lambda: convis.kernels.gauss_filter_2d(0.1, 1e300), "y_sig"),
+        (lambda: convis.filters.TimePadding(10**12), "length"),
+        (lambda: convis.filters.TimePadding(10**8).run(np.ones((5, 10, 10))), "length"),
+        (lambda: convis.filters.Delay(10**12), "delay"),
+        (lambda: convis.filters.Delay(10**8).run(np.ones((5, 10, 10))), "delay"),
+        (lambda: convis.filters.Conv3d(1, 1, (10**6, 10**4, 10**4)), "kernel_size"),
+        (lambda: convis.filters.Conv1d(10**9, 10**9, 10**9), "kernel_size"),
+    ):
+        with pytest.raises(ValueError, match=name):
+            make()

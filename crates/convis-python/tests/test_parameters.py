@@ -1,5 +1,6 @@
 """Parameters: names, values, files."""
 
+import copy
 import json
 
 import convis
@@ -178,3 +179,100 @@ def test_pictures_in_text_and_html():
     for thing in (r, r.p, r.m, r.s, r.p._all, r.p.bipolar.tau, r.get_state(), r(np.ones((3, 4, 4)))):
         assert len(repr(thing)) > 20 and "<table" in thing._repr_html_()
     assert repr(r.bipolar.lambda_amp).startswith("lambda_amp = 0.0 Hz\n")
+
+
+def test_paths_that_differ_in_dots_alone_stay_apart(tmp_path):
+    class Below(convis.Layer):
+        def __init__(self):
+            super().__init__()
+            self.x = convis.Parameter(7.0)
+
+    class Above(convis.Layer):
+        def __init__(self):
+            super().__init__()
+            self.gain_x = convis.Parameter(1.0)
+            self.gain = Below()
+            self.far_x = Below()
+
+    m = Above()
+    m.load_state_dict(m.state_dict())
+    assert float(m.gain_x) == 1 and float(m.gain.x) == 7
+    assert {name: float(value[0]) for name, value in m.get_parameters().items()} == {"gain_x": 1, "gain.x": 7, "far_x_x": 7}
+    assert [len(m.p._all), len(m.user_parameters)] == [3, 3] and float(m.p._all["gain.x"]) == 7
+    m.push_parameters()
+    m.set_parameters({"gain.x": 5.0, "gain_x": 2.0, "far_x_x": 3.0})
+    assert [float(p) for p in m.parameters()] == [2, 5, 3]
+    m.save_parameters(tmp_path / "values.npz")
+    m.pop_parameters()
+    assert [float(p) for p in m.parameters()] == [1, 7, 7]
+    m.load_parameters(tmp_path / "values.npz")
+    assert [float(p) for p in m.parameters()] == [2, 5, 3]
+    m.set_parameters(m.get_parameters())
+    assert [float(p) for p in m.parameters()] == [2, 5, 3]
+
+    class Deep(convis.Layer):
+        def __init__(self):
+            super().__init__()
+            self.a, self.a_b = convis.models.Dict({"b_c": Below()}), convis.models.Dict({"c": Below()})
+
+    with pytest.raises(ValueError, match="a.b_c.x and a_b.c.x"):
+        Deep().set_parameters({"a_b_c_x": 1.0})
+
+
+def test_parameters_compare_by_value_and_are_found_in_lists():
+    r = convis.retina.Retina()
+    amp, tau = r.bipolar.lambda_amp, r.bipolar.tau
+    assert not amp == 50.0 and amp != 50.0 and not bool(amp) and bool(tau)
+    amp.set(50.0)
+    assert amp == 50.0 and 50.0 == amp and not amp != 50.0 and amp >= 50.0 and amp == np.float64(50.0)
+    assert amp != "x" and not amp == None and amp != tau and amp == amp  # noqa: E711
+    weight = convis.Parameter(np.zeros(3))
+    assert amp in [weight, tau, amp] and amp not in [weight, tau] and {amp: 1, weight: 2}[weight] == 2
+    assert np.asarray(weight == 0.0).tolist() == [1, 1, 1]
+    with pytest.raises(ValueError, match="ambiguous"):
+        bool(weight)
+    assert f"{amp:.2f}" == "50.00" and f"{convis.Tensor([0.12345]):.3f}" == "0.123" and f"{amp}" == str(amp)
+    with pytest.raises(ValueError, match="one number"):
+        f"{convis.Tensor([1.0, 2.0]):.3f}"
+    # The parameters of a layer that are zero are listed as any.
+    assert "lambda_amp" in dir(r.p.bipolar)
+
+
+def test_copies_of_values_refuse_to_be_written_to():
+    conv = convis.filters.Conv3d(1, 1, (2, 3, 3))
+    for copied in (conv.weight.data, conv.weight.value):
+        with pytest.raises(ValueError, match="read-only"):
+            copied[...] = 1.0
+    free = conv.weight.numpy()
+    free[...] = 1.0
+    conv.weight.data = free
+    assert conv.weight.data.sum() == 18 and conv.weight.size == 18
+    values = conv.get_parameters()
+    values["weight"][...] = 2.0
+    conv.set_parameters(values)
+    assert conv.weight.data.sum() == 36
+
+
+def test_names_that_work_are_shown_and_found():
+    r = convis.retina.Retina()
+    assert {"sigma_center", "center_G", "lambda_opl"} <= set(dir(r.p.opl.opl_filter))
+    assert [p.name for p in r.p._search.sigma_center] == ["sigma"] and "sigma_center" in dir(r.p._search)
+    assert len(r.p._search.tau) > 5
+
+
+@pytest.mark.parametrize("value", [3.0, convis.Tensor(3.0), "three", None, [1.0], convis.Parameter(3.0)])
+def test_whatever_is_assigned_to_a_misspelt_name_is_refused(value):
+    class Own(convis.Layer):
+        def __init__(self):
+            super().__init__()
+            self.gain = convis.Parameter(1.0)
+            self.gains = "while it is built, any name will do"
+
+    own = Own()
+    own.gains, own.something_else = value, value
+    with pytest.raises(AttributeError, match="'gain'"):
+        own.gian = value
+    with pytest.raises(AttributeError, match="lambda_amp"):
+        convis.retina.Retina().bipolar.lamda_amp = value
+    with pytest.raises(AttributeError, match="'gain'"):
+        copy.deepcopy(own).gian = value

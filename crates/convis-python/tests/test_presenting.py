@@ -219,3 +219,59 @@ def test_gradients_come_back_to_their_defaults():
 def test_half_precision_is_refused():
     with pytest.raises(RuntimeError, match="double"):
         convis.retina.Retina().half()
+
+
+def test_times_count_from_the_cleared_state_however_a_model_is_run():
+    pytest.importorskip("xarray")
+    drive, x = np.full((200, 4, 5), 120.0), np.random.default_rng(0).random((100, 4, 5))
+
+    class Own(convis.Layer):
+        def __init__(self):
+            super().__init__()
+            self.retina = convis.retina.Retina()
+
+        def forward(self, x):
+            return self.retina(x)
+
+    class Plain(convis.Layer):
+        def forward(self, x):
+            return convis.Output([x], ["x"])
+
+    cells = convis.models.Sequential(convis.retina.GanglionSpiking())
+    first = cells.run(drive).spikes()["time_s"]
+    again = cells.run(drive, dt=30)
+    assert first.min() < 0.1 and again.spikes()["time_s"].min() >= 0.2 and float(again.to_xarray("output").time[0]) == 0.2
+    for make in (convis.retina.Retina, Own, Plain):
+        m = make()
+        m(x)
+        before = m.get_state()
+        for run in (m, lambda x, m=m: m.run(x, dt=33), m):
+            output = run(x)
+            key = output.keys()[0]
+            start = float(output.to_xarray(key).time[0])
+            assert start == pytest.approx(before.frames / 1000)
+            if make is not Plain:
+                assert output.spikes()["time_s"].min() >= start
+            assert m.get_state().frames == before.frames + 100
+            before = m.get_state()
+        m.set_state(before)
+        assert m.run(x)._first_frame == before.frames == 400
+        m.clear_state()
+        assert m.run(x)._first_frame == 0 and m.run(x, trials=2)._first_frame == 100
+
+
+def test_dimensions_of_labelled_arrays_go_by_their_names(movie):
+    xarray = pytest.importorskip("xarray")
+    want = retina(spikes=False).run(movie(20)).array(0)
+    for dims in (("time", "y", "x"), ("t", "row", "column"), ("Time", "height", "x"), ("dim_0", "dim_1", "dim_2")):
+        labelled = xarray.DataArray(movie(20), dims=dims)
+        for order in ((0, 1, 2), (2, 0, 1), (1, 2, 0)):
+            if dims[0] == "dim_0" and order != (0, 1, 2):
+                continue  # without names, the position says
+            assert np.array_equal(retina(spikes=False).run(labelled.transpose(*[dims[i] for i in order])).array(0), want), dims
+    coords = {"y": np.arange(6) * 0.5}
+    o = retina(spikes=False).run(xarray.DataArray(movie(20), dims=("time", "y", "x"), coords=coords).transpose("x", "y", "time"))
+    assert np.array_equal(o.to_xarray("ganglion_spikes_ON").height, coords["y"])
+    for dims in (("trial", "time", "y"), ("y", "height", "x"), ("a", "b", "c")):
+        with pytest.raises(ValueError, match="dimensions named time"):
+            retina().run(xarray.DataArray(movie(20), dims=dims))

@@ -1,5 +1,6 @@
 """Running models: chunks, inputs, interruptions, threads, stages, spikes."""
 
+import copy
 import gc
 import os
 import signal
@@ -288,3 +289,28 @@ if 0 < frames < 500:
     assert np.array_equal(r.run(x[frames:600]).array(0), whole[:, :, frames:])
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_filter_of_the_outer_plexiform_layer_is_the_one_asked_for(movie):
+    kinds = [
+        convis.retina.HalfRecursiveOPLFilter,
+        convis.retina.RecursiveOPLFilter,
+        convis.retina.SeparableOPLFilter,
+        convis.retina.FullConvolutionOPLFilter,
+    ]
+    for kind in kinds:
+        for spelt in (kind, kind.__name__):
+            r = convis.retina.Retina(opl=spelt, spikes=False)
+            assert type(r.opl.opl_filter) is kind and float(r.opl.opl_filter.lambda_opl) == 10.0
+        alone = kind()
+        alone.lambda_opl = 10.0
+        assert np.array_equal(r.run(movie(10), probe="opl").array("opl"), alone.run(movie(10)).array(0))
+        assert type(copy.deepcopy(r).opl.opl_filter) is kind
+    assert type(convis.retina.Retina(opl="SeperatableOPLFilter").opl.opl_filter) is convis.retina.SeparableOPLFilter
+    with pytest.raises(TypeError, match="kind of filter"):
+        convis.retina.Retina(opl=convis.retina.OPL("RecursiveOPLFilter"))
+    with pytest.raises(ValueError, match="RecursiveOPLFilter"):
+        convis.retina.Retina(opl="RecursiveOPLFiltr")
+    for stage in ("opl", "bipolar", "gang", "spikes"):
+        with pytest.raises(TypeError, match=stage):
+            convis.retina.Retina(**{stage: None})

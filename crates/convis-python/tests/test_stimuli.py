@@ -135,3 +135,29 @@ def test_the_filter_of_a_model_written_in_python(movie):
     for bad in (dict(frame=20, pixel=(0, 0)), dict(frame=3, pixel=(0, 0), lags=5), dict(frame=3, pixel=(6, 0), lags=2)):
         with pytest.raises(ValueError, match="lags|pixel"):
             explorer.filter(movie(20), **bad)
+
+
+def test_a_stimulus_begins_again_and_fits_the_model():
+    flash = convis.stimuli.FullFieldFlash(before_s=0.02, on_s=0.02, after_s=0.0, height=3, width=4)
+    blur = convis.filters.GaussianBlur(0.1)
+    first = blur.run(flash).array(0)
+    assert np.array_equal(blur.run(flash).array(0), first)
+    assert blur.run(flash, max_t=10).array(0).shape[2] == 10 and len(flash) == 30
+    fine = convis.Resolution(20.0, 500.0)
+    other = convis.stimuli.FullFieldFlash(height=3, width=4, resolution=fine)
+    for model in (convis.retina.Retina(), convis.models.Sequential(blur)):
+        with pytest.raises(ValueError, match="pixel_per_degree=20.0"):
+            model.run(other)
+    with pytest.raises(ValueError, match="pixel_per_degree=20.0"):
+        convis.Runner(blur, input=other)
+    assert convis.filters.GaussianBlur(0.1, resolution=fine).run(other).array(0).shape[2] == 1500
+    frames = convis.streams.SequenceStream(np.ones((5, 3, 4)))
+    blur.run(frames)
+    with pytest.raises(ValueError, match="reset"):
+        blur.run(frames)
+
+
+def test_a_picture_smaller_than_the_screen_is_refused():
+    for shape in ((10, 100), (100, 10)):
+        with pytest.raises(ValueError, match="picture"):
+            convis.stimuli.JitteredImage(np.zeros(shape), height=20, width=20)

@@ -374,3 +374,22 @@ def test_reprs():
     assert repr(streams.RandomStream((3, 4))) == "<RandomStream: 3 × 4 pixels, endless>"
     assert repr(streams.SequenceStream(numbered(5))) == "<SequenceStream: 2 × 3 pixels, 5 frames>"
     assert bool(streams.SequenceStream(np.zeros((0, 2, 2))))
+
+
+def test_a_file_of_numbers_keeps_what_it_is_given(tmp_path):
+    path = tmp_path / "numbers.npy"
+    spikes, rates = np.ones((2, 3, 4), "uint8"), np.full((2, 3, 4), 0.5)
+    for dtype, first, then in ((None, spikes, rates), ("uint8", spikes, rates * 600), ("uint8", spikes, -rates), ("float32", rates, rates * 1e300)):
+        file = convis.streams.NumpyWriter(path, dtype)
+        file.put(first)
+        with pytest.raises(ValueError, match="dtype="):
+            file.put(then)
+        file.put(first)
+        file.close()
+        assert np.array_equal(np.load(path), np.concatenate([first, first]))
+    with convis.streams.NumpyWriter(path, "uint8") as file:
+        file.put(spikes.astype("float64"))
+    with convis.streams.NumpyWriter(path, "float32") as file:
+        file.put(np.full((1, 3, 4), 0.1))
+        file.put(np.full((1, 3, 4), np.nan))
+    assert np.isnan(np.load(path)[1]).all()

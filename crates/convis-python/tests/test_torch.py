@@ -96,3 +96,27 @@ def test_convis_alone_does_not_import_torch():
     code = "import convis, sys; print('torch' in sys.modules, 'torch' in dir(convis)); convis.torch; print('torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert out == ["False", "False", "True"]
+
+
+def test_weights_that_take_their_size_from_the_first_movie_train():
+    torch.manual_seed(2)
+    x = torch.randn(1, 1, 10, 5, 4)
+    module = convis.torch.as_module(convis.models.RFN())
+    optimizer = torch.optim.Adam(module.parameters(), lr=0.01)
+    losses = []
+    for _ in range(5):
+        optimizer.zero_grad()
+        loss = ((module(x) - 3.0) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    weight = dict(module.layer.named_parameters())["conv.weight"]
+    assert weight.shape[3:] == (5, 4) and losses == sorted(losses, reverse=True)
+    assert np.unique(weight.data).size > 1
+    # What was trained goes into a new module, alone or within a network.
+    for wrap in (lambda m: m, torch.nn.Sequential):
+        again = wrap(convis.torch.as_module(convis.models.RFN()))
+        again.load_state_dict(wrap(module).state_dict())
+        assert torch.equal(again(x), module(x))
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        module.load_state_dict({key: torch.zeros(2, 3) for key in module.state_dict()})

@@ -32,6 +32,8 @@ from __future__ import annotations
 
 import importlib as _importlib
 import operator as _operator
+import sys as _sys
+import types as _types
 from typing import Any as _Any
 
 import numpy as _numpy
@@ -81,7 +83,8 @@ from .fitting import fit
 
 __version__: str = _native.__version__
 
-#: Whether new parameters require gradients and calls record them.
+#: Whether new parameters require gradients and calls record them; can be set, for all calls that follow. Within a block,
+#: :class:`no_grad` does the same for calls alone. Parameters that exist keep their ``requires_grad``.
 default_grad_enabled: bool = True
 
 __all__ = [
@@ -208,6 +211,25 @@ def config() -> dict[str, str]:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _Package(_types.ModuleType):
+    """The package: what it is told by assignment is taken in, or refused."""
+
+    def __setattr__(self, name: str, value: _Any) -> None:
+        if name == "default_resolution":
+            # It stays the same object, which others may have imported.
+            if not isinstance(value, Resolution):
+                raise TypeError(f"default_resolution: expected a convis.Resolution, got {value!r}")
+            for number in ("pixel_per_degree", "steps_per_second"):
+                setattr(default_resolution, number, getattr(value, number))
+        elif name == "default_grad_enabled" and not isinstance(value, (bool, _numpy.bool_)):
+            raise TypeError(f"default_grad_enabled: expected True or False, got {value!r}")
+        else:
+            super().__setattr__(name, value)
+
+
+_sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> _Any:

@@ -78,22 +78,43 @@ class Container(Layer):
             # It has parameters and perhaps a state: part of the model.
             self.combination = combination
         else:
-            self._combination = combination
+            self.__dict__["_combination"] = combination
 
     def _add(self, name: Any, layer: Any) -> None:
         if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
             raise ValueError(f"name: expected that of an attribute without an underscore in front, got {short(name)}")
         if name in self._parts:
             raise ValueError(f"name: {name!r} is taken; choose another name")
-        layer = _as_layer(layer)
-        for other, before in self._layers():
+        setattr(self, name, _as_layer(layer))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Layer):
+            self._admit(name, value)
+        super().__setattr__(name, value)
+
+    def _admit(self, name: str, layer: Layer) -> None:
+        """Refuse a layer that does not go with the others."""
+        if any(part is self for part in layer.modules()):
+            raise ValueError(f"{name}: a layer cannot contain itself")
+        for other, before in self.named_children():
+            if other == name:
+                continue
             ours, theirs = layer._built_for(), before._built_for()
             if ours is not None and theirs is not None and ours != theirs:
                 raise ValueError(f"resolution of {name}: expected that of {other}, {theirs}, got {ours}")
-        setattr(self, name, layer)
+            there = {id(part): path for path, part in before.named_modules()}
+            for path, part in layer.named_modules():
+                if id(part) in there and part._remembers_something():
+                    at, again = f"{other}.{there[id(part)]}".rstrip("."), f"{name}.{path}".rstrip(".")
+                    raise ValueError(
+                        f"{again}: is the very layer that {at} is; one layer has one state, which both would advance. "
+                        "Give each its own: copy.deepcopy(layer)"
+                    )
 
     def _layers(self) -> list[tuple[str, Layer]]:
-        return [(name, layer) for name, layer in self.named_children() if name != "combination"]
+        # A layer that combines is no member; without one, any member may have that name.
+        combining = "_combination" not in self.__dict__
+        return [(name, layer) for name, layer in self.named_children() if not (combining and name == "combination")]
 
     def forward(self, x: Tensor) -> Any:
         """Run the layers and combine their outputs."""
@@ -149,7 +170,7 @@ class Container(Layer):
         return self._parts[self._key(key)]
 
     def __setitem__(self, key: int | str, layer: Any) -> None:
-        self._parts[self._key(key)] = _as_layer(layer)
+        setattr(self, self._key(key), _as_layer(layer))
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *(name for name, _ in self._layers())]

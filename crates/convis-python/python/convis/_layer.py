@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from abc import ABCMeta
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from html import escape
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import _gradients
 from . import _native as compiled
 from ._movies import movie
 from ._native import Tensor
@@ -22,13 +25,23 @@ from ._resolution import Resolution, pair
 from ._run import Plan, in_python, run
 from ._state import State, kept
 from ._text import html_table, short, table, unknown
-from ._trees import ModuleTree, ParameterList, ParameterTree, StateTree
+from ._trees import ModuleTree, ParameterList, ParameterTree, StateTree, flat
 
 
-class Layer(Optimizing, Picturing):
+class _Complete(ABCMeta):
+    """Layers know when they are complete: what is assigned to them afterwards should exist."""
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        layer = super().__call__(*args, **options)
+        layer.__dict__["_complete"] = True
+        return layer
+
+
+class Layer(Optimizing, Picturing, metaclass=_Complete):
     """A causal filter on movies, with parameters, sub-layers and a state.
 
-    Subclass it to build a layer of one's own: parameters and layers assigned to attributes become part of it, and
+    Subclass it to build a layer of one's own: parameters and layers assigned to attributes become part of it (a list of
+    layers as a :class:`convis.models.List`), and
     ``forward`` computes its output from the input, a :class:`convis.Tensor` ``[batch, channel, time, height, width]``.
 
     Examples
@@ -77,7 +90,16 @@ class Layer(Optimizing, Picturing):
         """
         for name in self.__dict__.get("_states", ()):
             self.__dict__[name] = kept(self.__dict__[name]) if isinstance(self.__dict__[name], Tensor) else self.__dict__[name]
-        return self.forward(self._prepared(x))
+        return self._counted(self._prepared(x))
+
+    def _counted(self, x: Any) -> Any:
+        """What `forward` returns, with the time at which it begins."""
+        first = self._frame()
+        result = self.forward(x)
+        self.__dict__["_frames"] = first + int(x.shape[2])
+        if isinstance(result, Output):
+            result._first_frame, result._resolution = first, self.resolution
+        return result
 
     def _prepared(self, x: Any) -> Any:
         x = movie(x, self._double)
@@ -136,6 +158,30 @@ class Layer(Optimizing, Picturing):
         """Run on a movie in memory."""
         return in_python(self, frames, plan)
 
+    def _frame(self) -> int:
+        """How many frames it has computed since its state was cleared."""
+        frames: int = self.__dict__.get("_frames", 0)
+        return frames
+
+    def _waits(self) -> bool:
+        """Whether a weight of its own takes its size from a first frame that has not come yet."""
+        return False
+
+    def _remembers_something(self) -> bool:
+        """Whether it keeps a state of its own, besides those of its sub-layers."""
+        return bool(self.__dict__.get("_states"))
+
+    def _take_sizes(self, frames: Any) -> None:
+        """Let weights that take their size from the first frame have it, before their numbers are counted."""
+        if not any(layer._waits() for layer in self.modules()):
+            return
+        before = self.get_state()
+        try:
+            with _gradients.no_grad():
+                self(frames)
+        finally:
+            self.set_state(before)
+
     # ------------------------------------------------------------------ attributes
     def __getattr__(self, name: str) -> Any:
         parts = self.__dict__.get("_parts", {})
@@ -151,6 +197,8 @@ class Layer(Optimizing, Picturing):
     def __setattr__(self, name: str, value: Any) -> None:
         parts = self.__dict__.setdefault("_parts", {})
         old = parts.get(name)
+        if isinstance(value, (list, tuple)) and any(isinstance(part, Layer) for part in value):
+            value = self._as_list(name, value)
         if name in self._inner() and value is not old and isinstance(value, (Layer, Parameter)):
             raise AttributeError(f"{name}: is built into {type(self).__name__} and cannot be replaced; set its values")
         if isinstance(value, (Layer, Parameter)):
@@ -158,6 +206,8 @@ class Layer(Optimizing, Picturing):
                 raise AttributeError(f"{name}: is an attribute of every {type(self).__name__}; choose another name")
             if isinstance(value, Layer) and any(layer is self for layer in value.modules()):
                 raise ValueError(f"{name}: a layer cannot contain itself")
+            if isinstance(value, Parameter) and old is None:
+                self._refuse_misspelt(name, False)
             self.__dict__.pop(name, None)
             parts[name] = value
             if isinstance(value, Parameter) and value._owner is None and not value._name:
@@ -169,20 +219,35 @@ class Layer(Optimizing, Picturing):
         elif name in self._aliases():
             self._at(self._aliases()[name]).set(value)
         else:
-            if "_native" in self.__dict__ and isinstance(value, (int, float, np.generic, np.ndarray)):
-                self._refuse_misspelt(name)
+            self._refuse_misspelt(name, isinstance(value, (int, float, np.generic, np.ndarray)))
             object.__setattr__(self, name, value)
 
-    def _refuse_misspelt(self, name: str) -> None:
-        """Refuse a number for a name that looks like that of a parameter."""
-        if hasattr(type(self), name) or name in self.__dict__ or name.startswith("_"):
+    def _refuse_misspelt(self, name: str, number: bool) -> None:
+        """Refuse what is assigned to a complete layer by a name that looks like that of a parameter."""
+        if not (self.__dict__.get("_complete") or "_place" in self.__dict__) or name.startswith("_"):
             return
-        paths = {path.rsplit(".", 1)[-1]: path for path, _ in self.named_parameters()}
+        if hasattr(type(self), name) or name in self.__dict__:
+            return
+        compiled_parts = "_native" in self.__dict__
+        paths = {path.rsplit(".", 1)[-1]: path for path, _ in self.named_parameters() if compiled_parts or "." not in path}
         paths.update((alias, alias) for alias in self._aliases())
-        nearest = nearest_name(name, list(paths))
+        # A number given to a compiled layer can hardly be anything else; other things may be attributes of one's own.
+        near = get_close_matches(name, paths, 1, 0.75)
+        nearest = nearest_name(name, list(paths)) if number and compiled_parts else near[0] if near else None
         if nearest:
             kind = type(self).__name__
             raise AttributeError(f"{kind} has no parameter {name!r}; did you mean {paths[nearest]!r}?")
+
+    def _as_list(self, name: str, layers: Any) -> Layer:
+        """Layers in a list as a part of this one."""
+        from ._containers import List
+
+        strange = [part for part in layers if isinstance(part, type) or not callable(part)]
+        if strange:
+            raise TypeError(
+                f"{name}: expected layers alone in a list of layers, which becomes a part of the model, got {short(strange[0])}"
+            )
+        return List(layers)
 
     def __delattr__(self, name: str) -> None:
         if name in self._inner():
@@ -287,11 +352,15 @@ class Layer(Optimizing, Picturing):
     # ------------------------------------------------------------------ values of parameters
     def _parameter(self, name: str) -> Parameter:
         """The parameter of this path (dots or underscores, short names allowed)."""
-        flat = name.replace(".", "_")
         paths = dict(self.named_parameters())
-        for path, parameter in paths.items():
-            if path.replace(".", "_") == flat:
-                return parameter
+        if name in paths:
+            return paths[name]
+        flat = name.replace(".", "_")
+        meant = [path for path in paths if path.replace(".", "_") == flat]
+        if len(meant) > 1:
+            raise ValueError(f"parameter {name!r}: expected one of {' and '.join(meant)}, with dots, as it could be either")
+        if meant:
+            return paths[meant[0]]
         for path, layer in self.named_modules():
             for alias, target in layer._aliases().items():
                 if f"{path}.{alias}".lstrip(".").replace(".", "_") == flat:
@@ -305,8 +374,8 @@ class Layer(Optimizing, Picturing):
         )
 
     def get_parameters(self) -> dict[str, NDArray[np.float64]]:
-        """A copy of the value of every parameter, by path with underscores."""
-        return {path.replace(".", "_"): parameter.data for path, parameter in self.named_parameters()}
+        """A copy of the value of every parameter, by path with underscores; with dots where two would be the same."""
+        return {name: parameter._numbers_now() for name, parameter in flat(self.named_parameters()).items()}
 
     def set_parameters(self, values: Mapping[str, Any], strict: bool = True) -> None:
         """Set parameters by path (dots or underscores) or short name; all of them, or none if one is refused.
@@ -346,7 +415,7 @@ class Layer(Optimizing, Picturing):
 
     def state_dict(self) -> dict[str, NDArray[np.float64]]:
         """A copy of the value of every parameter, by path with dots."""
-        return {path: parameter.data for path, parameter in self.named_parameters()}
+        return {path: parameter._numbers_now() for path, parameter in self.named_parameters()}
 
     def load_state_dict(self, values: Mapping[str, Any], strict: bool = True) -> None:
         """Set the parameters from a dictionary made by :meth:`state_dict`.
@@ -437,7 +506,7 @@ class Layer(Optimizing, Picturing):
         """What it remembers, to be given back by :meth:`set_state`, here or in an equal model."""
         native = {path: native.get_state() for path, native in self._roots()}
         own = {path: kept(layer.__dict__[name]) for path, layer, name in self._registered()}
-        return State(type(self).__name__, native, own)
+        return State(type(self).__name__, native, own, self._frame())
 
     def set_state(self, state: State) -> None:
         """Go on from a state."""
@@ -458,6 +527,8 @@ class Layer(Optimizing, Picturing):
             native.set_state(state._native[path])
         for path, (layer, name) in own.items():
             layer.__dict__[name] = kept(state._own[path])
+        for layer in self.modules():
+            layer.__dict__["_frames"] = state.frames
 
     def clear_state(self) -> None:
         """Forget everything; the next frame is the first one of a new trial, with noise of its own."""
@@ -465,6 +536,8 @@ class Layer(Optimizing, Picturing):
             native.clear_state()
         for _, layer, name in self._registered():
             layer.__dict__[name] = kept(layer.__dict__["_states"][name])
+        for layer in self.modules():
+            layer.__dict__["_frames"] = 0
 
     # ------------------------------------------------------------------ stacks
     def _stack(self, what: str) -> list[Any]:

@@ -78,13 +78,9 @@ def size_of(stream: Any) -> tuple[int, int]:
 
 def labels(x: Any) -> dict[str, Any]:
     """Coordinates of a labelled array by the axis they belong to."""
-    if not _is_labelled(x):
+    if not _is_labelled(x) or len(x.dims) not in (3, 5):
         return {}
-    if len(x.dims) not in (3, 5):
-        return {}
-    names = dict(zip(_names(x), x.dims, strict=True))
-    if set(x.dims) == set(_names(x)):
-        names = {name: name for name in x.dims}  # in any order
+    names = dict(zip(_axes_of(x), x.dims, strict=True))
     return {ours: x.coords[theirs] for ours, theirs in names.items() if theirs in x.coords}
 
 
@@ -92,15 +88,36 @@ def _is_labelled(x: Any) -> bool:
     return hasattr(x, "dims") and hasattr(x, "coords") and hasattr(x, "transpose")
 
 
-def _names(x: Any) -> tuple[str, ...]:
-    """Our names of the axes of a labelled array."""
-    return AXES[-3:] if len(x.dims) == 3 else AXES
+#: What the axes of a labelled array may be called.
+_NAMES = {
+    "batch": ("batch", "sample", "b"),
+    "channel": ("channel", "c"),
+    "time": ("time", "frame", "t"),
+    "height": ("height", "row", "y"),
+    "width": ("width", "column", "col", "x"),
+}
+_MEANINGS = {name: ours for ours, names in _NAMES.items() for name in names}
+
+
+def _axes_of(x: Any) -> tuple[str, ...]:
+    """The axes of a labelled array in its own order, by our names."""
+    expected = AXES[-3:] if len(x.dims) == 3 else AXES
+    if all(dim == f"dim_{i}" for i, dim in enumerate(x.dims)):
+        return expected  # nobody has named them: by position
+    found = tuple(_MEANINGS.get(str(dim).lower(), "") for dim in x.dims)
+    if sorted(found) != sorted(expected):
+        wanted = "; ".join(" or ".join(_NAMES[axis]) for axis in expected)
+        raise ValueError(f"input: expected dimensions named {wanted}, in any order; got {', '.join(map(str, x.dims))}")
+    return found
 
 
 def _array(x: Any) -> np.ndarray[Any, Any]:
+    labelled = None
+    if _is_labelled(x) and len(x.dims) in (3, 5):
+        labelled = [dim for _, dim in sorted(zip(map(AXES.index, _axes_of(x)), x.dims, strict=True))]
     try:
-        if _is_labelled(x) and len(x.dims) in (3, 5) and set(x.dims) == set(_names(x)):
-            x = x.transpose(*_names(x))
+        if labelled is not None:
+            x = x.transpose(*labelled)
         if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
             return np.from_dlpack(x)
         return np.asarray(x)
@@ -108,8 +125,8 @@ def _array(x: Any) -> np.ndarray[Any, Any]:
         raise ValueError(f"input: could not be read as an array of numbers: {error}") from error
 
 
-def whole(name: str, value: Any, least: int = 1) -> int:
-    """A whole number, at least `least`."""
+def whole(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
+    """A whole number, at least `least` and at most `most`."""
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name}: expected a whole number from {least}, got {value}")
     try:
@@ -118,4 +135,6 @@ def whole(name: str, value: Any, least: int = 1) -> int:
         raise TypeError(f"{name}: expected a whole number from {least}, got {short(value)}") from None
     if number < least:
         raise ValueError(f"{name}: expected a whole number from {least}, got {number}")
+    if most is not None and number > most:
+        raise ValueError(f"{name}: expected at most {most}, got {number}")
     return min(number, 2**62)  # more than any movie has; larger numbers have no room in the compiled part

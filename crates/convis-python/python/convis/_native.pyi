@@ -273,6 +273,13 @@ class Layer:
 _Number = tuple[str, float, float, float]
 
 @final
+class Coordinates:
+    def __new__(cls, numbers: list[tuple[str, float, float, float]]) -> Coordinates: ...
+    def inward(self, x: NDArray[np.float64]) -> NDArray[np.float64]: ...
+    def outward(self, u: NDArray[np.float64]) -> NDArray[np.float64]: ...
+    def slopes(self, u: NDArray[np.float64]) -> NDArray[np.float64]: ...
+
+@final
 class Recording:
     def __new__(
         cls, responses: NDArray[np.float64], counted: NDArray[np.uint8], options: dict[str, Any]

@@ -35,6 +35,8 @@ class NativeLayer(Layer):
     _kind: ClassVar[str]
     #: The model it is part of, and its path there; None for a model of its own.
     _place: tuple[NativeLayer, str] | None = None
+    #: Whether it keeps something from chunk to chunk.
+    _remembers: ClassVar[bool] = True
     #: Names of the outputs that hold spikes, with the paths of the layers that fire them.
     _spiking: ClassVar[dict[str, str]] = {}
 
@@ -74,14 +76,28 @@ class NativeLayer(Layer):
 
     # ------------------------------------------------------------------ computing
     def _prepared(self, x: Any) -> Any:
-        return x if type(self).forward is NativeLayer.forward else super()._prepared(x)
+        return super()._prepared(x) if self._in_python() else x
+
+    def _counted(self, x: Any) -> Any:
+        return super()._counted(x) if self._in_python() else self.forward(x)
+
+    def _remembers_something(self) -> bool:
+        return self._remembers or super()._remembers_something()
+
+    def _frame(self) -> int:
+        return super()._frame() if self._in_python() else self._native.frames
+
+    def _in_python(self) -> bool:
+        """Whether a subclass has written a `forward` of its own."""
+        return type(self).forward is not NativeLayer.forward
 
     def forward(self, x: Any) -> Any:
         """Compute the output for a chunk of frames."""
         noting = self.__dict__.get("_noting")
         if noting is not None:
             return noting(x)
-        return self._result(self._native.call(movie(x, self._double), _gradients.recorded()))
+        first = self._native.frames
+        return self._result(self._native.call(movie(x, self._double), _gradients.recorded()), first)
 
     def checkpointed(self, x: Any, frames: int | None = None) -> Any:
         """Compute the output for a chunk of frames as a call does, in little memory for gradients.
@@ -118,38 +134,38 @@ class NativeLayer(Layer):
         frames = None if frames is None else whole("frames", frames)
         if not _gradients.recorded():
             return self(x)
-        return self._result(self._native.call_checkpointed(movie(x, self._double), frames))
+        first = self._native.frames
+        return self._result(self._native.call_checkpointed(movie(x, self._double), frames), first)
 
-    def _result(self, movies: list[tuple[str, Tensor]]) -> Any:
+    def _result(self, movies: list[tuple[str, Tensor]], first: int) -> Any:
         if len(movies) == 1 and not movies[0][0]:
             return movies[0][1]
-        return self._output(movies)
+        return self._output(movies, first)
 
     def _run(self, frames: Any, plan: Plan) -> Output:
-        if type(self).forward is not NativeLayer.forward or "forward" in self.__dict__:
+        if self._in_python() or "forward" in self.__dict__:
             return super()._run(frames, plan)
         first = self._native.frames
         movies, probed, spikes = self._native.run(frames, plan.dt, plan.max_t, plan.stages, plan.events, plan.tick)
-        output = self._output([*movies, *probed])
-        output._first_frame = first
+        output = self._output([*movies, *probed], first)
         if plan.events:
             output._events = [{key: spikes[path] for key, path in self._spiking.items() if path in spikes}]
         return output
 
     def _call_probed(self, x: Any, stages: list[str]) -> tuple[Any, dict[str, Output]]:
         """Compute the output for a chunk of frames, and those of some parts."""
-        frames = movie(x, self._double)
+        frames, first = movie(x, self._double), self._native.frames
         outputs, probed, _ = self._native.run(frames, int(frames.shape[2]), None, stages, False, None)
         of: dict[str, list[tuple[str, Tensor]]] = {stage: [] for stage in stages}
         for name, movie_of_part in probed:
             stage = max((s for s in stages if name == s or name.startswith(f"{s}.")), key=len)
             of[stage].append((name[len(stage) + 1 :], movie_of_part))
-        parts = {stage: self._output(movies) for stage, movies in of.items()}
-        return self._result(outputs), parts
+        parts = {stage: self._output(movies, first) for stage, movies in of.items()}
+        return self._result(outputs, first), parts
 
-    def _output(self, movies: list[tuple[str, Tensor]]) -> Output:
+    def _output(self, movies: list[tuple[str, Tensor]], first: int) -> Output:
         output = Output([x for _, x in movies], [name or "output" for name, _ in movies])
-        output._resolution = self.resolution
+        output._resolution, output._first_frame = self.resolution, first
         output._spiking = frozenset(self._spiking)
         return output
 

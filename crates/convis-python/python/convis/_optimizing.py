@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
+#: Losses by name.
+LOSSES = ("sse", "mse", "poisson", "bce", "huber")
+
 
 class Optimizing:
     """Fitting: the part of every layer that is about losses and optimisers."""
@@ -48,6 +51,7 @@ class Optimizing:
         t_skip: int = 0,
         bptt: int = 0,
         checkpoint: bool | int = False,
+        bounded: bool = False,
     ) -> Any:
         """Move the parameters one step towards an output that is wanted; one step per chunk.
 
@@ -78,11 +82,19 @@ class Optimizing:
             Whether to compute gradients in little memory, as ``checkpointed`` of a layer of the library does; a number is
             that of the frames between two states that are kept. Losses are the same, gradients the same to rounding; every
             frame is computed twice.
+        bounded : bool
+            Whether parameters move in coordinates that never leave their range, positive ones by their logarithm, and
+            learning rates are parts of their size, see :meth:`convis.optim.Optimizer.step`.
 
         Returns
         -------
         float or list of float
             The loss before the step; with ``dt`` that of every chunk.
+
+        Raises
+        ------
+        RuntimeError
+            If no optimiser has been chosen, or the loss has no gradient with respect to any parameter.
 
         Examples
         --------
@@ -96,7 +108,10 @@ class Optimizing:
         True
         """
         optimizer = self._chosen(optimizer)
+        if bounded and not isinstance(optimizer, optim.Optimizer):
+            raise TypeError(f"bounded: expected False for optimisers other than those of convis.optim, got {bounded}")
         trial = _Trial(self, inp, out, loss_fn, dt, t_skip, bptt, checkpoint)
+        self._layer()._take_sizes(trial._movie()[:, :, : trial.dt])
         parameters = list(self._layer().parameters())
         start, before = self._layer().get_state(), [parameter.data for parameter in parameters]
         losses = []
@@ -105,7 +120,8 @@ class Optimizing:
                 if piece.counted == piece.end:
                     trial.pass_over(piece)
                     continue
-                losses.append(float(optimizer.step(trial.closure(piece, optimizer))))
+                closure = trial.closure(piece, optimizer)
+                losses.append(float(optimizer.step(closure, bounded=True) if bounded else optimizer.step(closure)))
                 trial.finish(piece)
         except BaseException:
             for parameter, value in zip(parameters, before, strict=True):
@@ -195,7 +211,7 @@ class Optimizing:
             )
         if not (callable(getattr(chosen, "step", None)) and callable(getattr(chosen, "zero_grad", None))):
             raise TypeError(f"optimizer: expected one of convis.optim, got {short(chosen)}")
-        if isinstance(chosen, optim.Optimizer) and chosen._parameters is None:
+        if isinstance(chosen, optim.Optimizer) and chosen._detached:
             chosen.attach(self._layer().parameters())  # it came with a copy of this layer
         return chosen
 
@@ -215,7 +231,7 @@ class OptimizerMenu:
         return optimizer
 
     def __dir__(self) -> list[str]:
-        return [name for name in optim.__all__ if name != "Optimizer"]
+        return [name for name in optim.__all__ if name not in ("Optimizer", "ParameterGroup")]
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_") or name not in dir(self):
@@ -223,13 +239,13 @@ class OptimizerMenu:
         kind = getattr(optim, name)
 
         @functools.wraps(kind.__init__)
-        def choose(**options: Any) -> Any:
-            optimizer = kind(self._layer._layer().parameters(), **options)
+        def choose(*args: Any, **options: Any) -> Any:
+            optimizer = kind(self._layer._layer().parameters(), *args, **options)
             return self(optimizer)
 
         signature = inspect.signature(kind)
-        keywords = [p.replace(kind=p.KEYWORD_ONLY) for p in signature.parameters.values() if p.name != "params"]
-        choose.__signature__ = signature.replace(parameters=keywords)  # type: ignore[attr-defined]
+        own = [p for p in signature.parameters.values() if p.name != "params"]
+        choose.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]
         choose.__name__, choose.__doc__ = name, kind.__doc__
         return choose
 
@@ -329,9 +345,25 @@ class _Trial:
                 self.after = self.layer.get_state()
             if loss.requires_grad:
                 loss.backward()
+            elif isinstance(optimizer, optim.Optimizer):  # others may do without gradients
+                raise RuntimeError(self._without_gradient())
             return loss
 
         return closure
+
+    def _without_gradient(self) -> str:
+        """Why a loss has no gradient, and what to do."""
+        problem = "optimize: the loss has no gradient with respect to any parameter"
+        if not _gradients.recorded():
+            return f"{problem}, as gradients are switched off; see convis.default_grad_enabled and convis.no_grad"
+        if not any(parameter.requires_grad for parameter in self.layer.parameters()):
+            return f"{problem}, as none requires one; see requires_grad_()"
+        if any(getattr(layer, "_spiking", None) for layer in self.layer.modules()):
+            return (
+                f"{problem}, as spikes have no derivative; fit the current instead, e.g. Retina(spikes=False), give the "
+                'spikes a surrogate one, e.g. surrogate=("fast_sigmoid", 10.0), or use convis.fit'
+            )
+        return f"{problem}; does its output depend on the parameters, and is it made of tensors throughout?"
 
     def finish(self, piece: _Piece) -> None:
         """The next chunk begins where the first evaluation of this one ended."""
@@ -376,7 +408,8 @@ def _loss(loss_fn: str | LossFunction | None) -> LossFunction:
         loss_fn = "sse"
     if isinstance(loss_fn, str):
         name = loss_fn
-        _native.loss(name, Tensor(0.0), Tensor(0.0))  # refuses a name that does not exist
+        if name not in LOSSES:
+            raise ValueError(f"loss_fn: expected one of {', '.join(LOSSES)}, or a function; got {name!r}")
         return lambda target, output: _native.loss(name, output, target)
     if not callable(loss_fn):
         raise TypeError(f"loss_fn: expected a function of two tensors or the name of a loss, got {short(loss_fn)}")

@@ -304,7 +304,12 @@ class Output:
         except TypeError:
             raise TypeError(f"output: expected a number or a name, got {which!r}") from None
 
-    def __getitem__(self, which: int | str) -> Tensor:
+    def __getitem__(self, which: Any) -> Any:
+        if isinstance(which, slice):
+            keys = self._keys[which]
+            part = Output(self._movies[which], keys)
+            part.__dict__.update({key: x for key, x in self.__dict__.items() if key not in ("_movies", "_keys")})
+            return part
         return self._movies[self._number(which)]
 
     def __getattr__(self, name: str) -> Tensor:
@@ -381,8 +386,6 @@ def as_output(result: Any) -> Output:
 
 def joined(parts: list[Output]) -> Output:
     """The outputs of successive chunks as one."""
-    if not parts:
-        raise ValueError("input: expected at least one frame, but the stream gave none")
     first = parts[0]
     if len(parts) == 1:
         return first

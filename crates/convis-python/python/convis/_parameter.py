@@ -23,6 +23,9 @@ class Parameter(Operand):
     The parameters of a layer are found as its attributes, or below ``.p``. A parameter of one's own becomes part of
     a layer by being assigned to one of its attributes; it can also be the input of a model, to fit the input.
 
+    It computes and compares as its value does, ``gain == 3.0``; but of two parameters ``==`` says whether they are the same
+    one, not whether their values are equal (compare ``float(a) == float(b)``).
+
     Parameters
     ----------
     value : array_like
@@ -131,14 +134,26 @@ class Parameter(Operand):
 
     @property
     def value(self) -> Any:
-        """Its value: a float, or a copy of its array."""
+        """Its value: a float, or a copy of its array that refuses to be written to."""
         numbers = self._native.value()
-        return float(numbers[0]) if numbers.shape == (1,) else numbers
+        return float(numbers[0]) if numbers.shape == (1,) else _fixed(numbers)
+
+    def _numbers_now(self) -> NDArray[np.float64]:
+        return self._native.value()
+
+    def numpy(self) -> NDArray[np.float64]:
+        """A copy of its numbers as an array, to be written to at will."""
+        return self._native.value()
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has."""
+        return self._native.value().size
 
     @property
     def data(self) -> NDArray[np.float64]:
-        """A copy of its numbers as an array."""
-        return self._native.value()
+        """A copy of its numbers as an array that refuses to be written to: assign to `data`, or call :meth:`set`."""
+        return _fixed(self._native.value())
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -156,6 +171,32 @@ class Parameter(Operand):
 
     def __int__(self) -> int:
         return int(float(self))
+
+    def __bool__(self) -> bool:
+        numbers = self._native.value()
+        if numbers.size != 1:
+            raise ValueError(
+                f"{self._name or 'parameter'}: the truth of an array of shape {numbers.shape} is ambiguous; use .data.all() or "
+                ".data.any()"
+            )
+        return bool(numbers.any())
+
+    def __format__(self, spec: str) -> str:
+        return format(float(self), spec) if spec else str(self)
+
+    # Two parameters are equal if they are one: they are looked for in lists. All else is compared by value.
+    def __eq__(self, other: object) -> Any:
+        if isinstance(other, Parameter):
+            return self is other
+        return self._operand() == other if _is_numeric(other) else NotImplemented
+
+    def __ne__(self, other: object) -> Any:
+        if isinstance(other, Parameter):
+            return self is not other
+        return self._operand() != other if _is_numeric(other) else NotImplemented
+
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
@@ -228,6 +269,16 @@ class Parameter(Operand):
         if self._owner is not None:
             return getattr, (self._owner, self._name)
         return _restored, (self._native.value(), self._doc, self._unit, self.requires_grad, self._name)
+
+
+def _is_numeric(other: object) -> bool:
+    return isinstance(other, (int, float, np.generic, np.ndarray, _native.Tensor))
+
+
+def _fixed(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    """An array that cannot be written to: what changed in a copy would go unnoticed."""
+    array.flags.writeable = False
+    return array
 
 
 def _restored(value: Any, doc: str, unit: str, requires_grad: bool, name: str) -> Parameter:

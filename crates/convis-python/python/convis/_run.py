@@ -12,6 +12,7 @@ from . import _native as compiled
 from ._movies import is_stream, labels, movie, size_of, whole
 from ._output import Output, as_output, joined, stacked
 from ._progress import Progress
+from ._resolution import Resolution
 from ._text import short, unknown
 
 if TYPE_CHECKING:
@@ -51,19 +52,37 @@ def run(
         raise ValueError("trials: expected None for a stream, which passes once; give an array of its frames instead")
     if stream and plan.max_t is None and getattr(x, "endless", False):
         raise ValueError(f"max_t: expected a number of frames, because {type(x).__name__} is endless; got None")
+    if stream:
+        prepare(x, layer)
     frames = None if stream else movie(x, layer._double)
     total = _length(x, frames, plan.max_t)
     with Progress(None if total is None else total * (repeats or 1), bool(progress)) as bar:
         if progress:
             plan.tick = bar.advance
         if stream:
-            output = joined(list(_stream(layer, x, plan)))
+            parts = list(_stream(layer, x, plan))
+            if not parts:
+                again = "; reset() begins it again" if callable(getattr(x, "reset", None)) else ""
+                raise ValueError(f"input: expected at least one frame, but {type(x).__name__} gave none{again}")
+            output = joined(parts)
         elif repeats is None:
             output = layer._run(frames, plan)
         else:
             output = stacked(list(_trials(layer, frames, plan, repeats)))
     output._resolution, output._labels = layer.resolution, labels(x)
     return output
+
+
+def prepare(stream: Any, layer: Layer) -> None:
+    """Refuse a stimulus that was made for another resolution; begin one again that is at its end."""
+    made_for, built_for = getattr(stream, "resolution", None), layer._built_for()
+    if isinstance(made_for, Resolution) and built_for is not None and made_for != built_for:
+        raise ValueError(
+            f"input: expected a stimulus for {built_for}, that of the model, got one for {made_for}; build both with the "
+            "same resolution=..."
+        )
+    if getattr(stream, "_begins_again", False) and stream.ended:
+        stream.reset()
 
 
 def _length(x: Any, frames: Any, max_t: int | None) -> int | None:
@@ -110,6 +129,7 @@ def in_python(layer: Layer, frames: Any, plan: Plan) -> Output:
     for first in range(0, total, chunk):
         last = min(first + chunk, total)
         before = layer.get_state()
+        at = layer._frame()
         seen: dict[str, Output] = {}
         try:
             with _gradients.no_grad(), Probed(layer, plan.stages, seen):
@@ -121,6 +141,7 @@ def in_python(layer: Layer, frames: Any, plan: Plan) -> Output:
             if path not in seen:
                 raise ValueError(f"probe: layer {path!r} was not called by forward")
             output = output._with(path, seen[path])
+        output._first_frame = at
         parts.append(output)
         if plan.tick:
             plan.tick(last - first)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ._layer import Layer
 from ._movies import whole
+from ._run import prepare
 from ._text import short
 from .streams import Stream
 
@@ -82,6 +83,7 @@ class Runner:
             raise TypeError(f"model: expected a layer, got {short(model)}")
         if not isinstance(input, Stream):
             raise TypeError(f"input: expected a stream of convis.streams, got {short(input)}")
+        prepare(input, model)
         targets = output if isinstance(output, Mapping) else {} if output is None else {which: output}
         for key, target in targets.items():
             if not isinstance(target, Stream) and not callable(target):

@@ -36,12 +36,18 @@ class State(Mapping[str, NDArray[Any]]):
     """
 
     def __init__(
-        self, kind: str, native: Mapping[str, _native.State], own: Mapping[str, Any] = MappingProxyType({})
+        self,
+        kind: str,
+        native: Mapping[str, _native.State],
+        own: Mapping[str, Any] = MappingProxyType({}),
+        frames: int = 0,
     ) -> None:
         self._kind = kind
         self._native = dict(native)
         #: What layers written in Python remember, by path.
         self._own = dict(own)
+        #: What a layer written in Python has counted.
+        self._frames = frames
 
     def _of_trial(self, k: int) -> State:
         """The same memory with the noise of the k-th trial from here."""
@@ -49,7 +55,7 @@ class State(Mapping[str, NDArray[Any]]):
         for path, state in self._native.items():
             seed, model, trial = state.noise
             native[path] = _native.State(state.arrays(), (seed, model, trial + k), state.frames, state.sizes)
-        return State(self._kind, native, self._own)
+        return State(self._kind, native, self._own, self._frames)
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         arrays = {
@@ -72,12 +78,13 @@ class State(Mapping[str, NDArray[Any]]):
     @property
     def frames(self) -> int:
         """Frames since the state was cleared."""
-        return max((state.frames for state in self._native.values()), default=0)
+        return self._frames or max((state.frames for state in self._native.values()), default=0)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, State):
             return NotImplemented
-        return self._kind == other._kind and self._native == other._native and _same(self._own, other._own)
+        same = self._kind == other._kind and self.frames == other.frames and self._native == other._native
+        return same and _same(self._own, other._own)
 
     __hash__ = None  # type: ignore[assignment]  # as of any mapping
 

@@ -6,7 +6,8 @@ underscore.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -16,6 +17,13 @@ from ._text import html_table, table, unknown
 
 if TYPE_CHECKING:
     from ._layer import Layer
+
+
+def flat(parameters: Iterable[tuple[str, Parameter]]) -> dict[str, Parameter]:
+    """Parameters by path with underscores for dots; by the path itself where another has the same name then."""
+    paths = dict(parameters)
+    shared = Counter(path.replace(".", "_") for path in paths)
+    return {name if shared[name := path.replace(".", "_")] == 1 else path: p for path, p in paths.items()}
 
 
 class _Named:
@@ -60,7 +68,10 @@ class _Named:
         entry.set(value)
 
     def __dir__(self) -> list[str]:
-        return [*(name for name in super().__dir__() if name.startswith("_")), *self._entries()]
+        return [*(name for name in super().__dir__() if name.startswith("_")), *self._entries(), *self._other_names()]
+
+    def _other_names(self) -> Iterable[str]:
+        return ()
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._entries().values())
@@ -90,7 +101,7 @@ class ParameterList(_Named):
         return self._dict  # type: ignore[no-any-return]
 
     def _find(self, name: str) -> Parameter:
-        return self._dict[name.replace(".", "_")]  # type: ignore[no-any-return]
+        return self._dict[name if name in self._dict else name.replace(".", "_")]  # type: ignore[no-any-return]
 
     def _what(self) -> str:
         return "parameter"
@@ -140,8 +151,12 @@ class ParameterTree(_Named):
         return {
             name: part if isinstance(part, Parameter) else ParameterTree(part)
             for name, part in self._layer._parts.items()
-            if isinstance(part, Parameter) or any(part.parameters())
+            if isinstance(part, Parameter) or any(True for _ in part.parameters())
         }
+
+    def _other_names(self) -> Iterable[str]:
+        short: Mapping[str, str] = self._layer._aliases()
+        return short
 
     def _find(self, name: str) -> Any:
         layer: Any = self._layer
@@ -161,12 +176,18 @@ class ParameterTree(_Named):
     @property
     def _all(self) -> ParameterList:
         """Every parameter below."""
-        return ParameterList({path.replace(".", "_"): p for path, p in self._layer.named_parameters()})
+        return ParameterList(flat(self._layer.named_parameters()))
 
     @property
     def _search(self) -> Search:
-        """Parameters whose path holds a text: ``model.p._search.tau``."""
-        return Search(self._all)
+        """Parameters whose path, or short name, holds a text: ``model.p._search.tau``."""
+        short = {
+            parameter: f"{path}.{alias}".lstrip(".")
+            for path, layer in self._layer.named_modules()
+            for alias, target in layer._aliases().items()
+            for parameter in [layer._at(target)]
+        }
+        return Search(self._all, short)
 
     def requires_grad_(self, requires_grad: bool = True) -> ParameterTree:
         """Switch the gradients of all parameters below off, or back to their defaults; returns the tree."""
@@ -181,15 +202,16 @@ class ParameterTree(_Named):
 
 
 class Search:
-    """Parameters whose path holds a text: ``search.tau``, ``search["tau"]`` or ``search("tau")``."""
+    """Parameters whose path, or short name, holds a text: ``search.tau``, ``search["tau"]`` or ``search("tau")``."""
 
-    __slots__ = ("_list",)
+    __slots__ = ("_list", "_short")
 
-    def __init__(self, parameters: ParameterList) -> None:
-        self._list = parameters
+    def __init__(self, parameters: ParameterList, short: Mapping[Parameter, str]) -> None:
+        self._list, self._short = parameters, short
 
     def __call__(self, text: str) -> ParameterList:
-        return ParameterList({name: p for name, p in self._list.__iteritems__() if text in name})
+        found = {name: p for name, p in self._list.__iteritems__() if text in name or text in self._short.get(p, "")}
+        return ParameterList(found)
 
     def __getattr__(self, text: str) -> ParameterList:
         if text.startswith("__"):
@@ -201,7 +223,7 @@ class Search:
 
     def __dir__(self) -> list[str]:
         own = [name for name in super().__dir__() if name.startswith("_")]
-        return [*own, *sorted({parameter.name for parameter in self._list})]
+        return [*own, *sorted({p.name for p in self._list} | {path.rsplit(".", 1)[-1] for path in self._short.values()})]
 
     def __repr__(self) -> str:
         return "search for a part of a name, e.g. .tau"

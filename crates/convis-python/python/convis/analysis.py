@@ -331,12 +331,20 @@ class LinearGradientExplorer:
 
         before, switched = self._model.get_state(), convis.default_grad_enabled
         x = Tensor(np.array(movie(stimulus, self._model._double)), True)
+        parameters = list(self._model.parameters())
+        self._model._take_sizes(x)
+        # Gradients of the parameters are not asked for; those collected elsewhere stay as they are.
+        wanted = [parameter for parameter in parameters if parameter.requires_grad]
         try:
+            for parameter in wanted:
+                parameter.requires_grad = False
             convis.default_grad_enabled = True
             output = as_output(self._model(x))[which]
             output.backward(weights(output) if callable(weights) else weights)
         finally:
             convis.default_grad_enabled = switched
+            for parameter in wanted:
+                parameter.requires_grad = True
             self._model.set_state(before)
         gradient = x.grad
         return np.zeros(x.shape, x.dtype) if gradient is None else gradient.numpy()

@@ -64,6 +64,10 @@ __all__ = [
 ]
 
 
+#: More frames than any memory holds are a slip of units.
+_MOST_FRAMES = 1 << 28
+
+
 def __dir__() -> list[str]:
     return __all__
 
@@ -167,8 +171,6 @@ class _Convolution(NativeLayer):
         return [("mode", self.mode)]
 
 
-
-
 @native_layer
 class Conv3d(_Convolution):
     """Convolves in time and space, with a kernel that is a parameter: causal in time, centred in space.
@@ -260,6 +262,8 @@ class Conv2d(_Convolution):
     """
 
     _axes = 2
+
+    _remembers = False
 
     def __init__(
         self,
@@ -362,6 +366,9 @@ class RF(_Convolution):
 
     _axes = 3
 
+    def _waits(self) -> bool:
+        return self.weight.shape[3:] == (1, 1) and not self.weight.data.any()
+
     def __init__(
         self,
         in_channels: int = 1,
@@ -445,6 +452,8 @@ class GaussianBlur(NativeLayer):
 
     sigma: Parameter
 
+    _remembers = False
+
     def __init__(self, sigma: float = 0.1, *, resolution: Resolution | None = None) -> None:
         self._build(resolution, sigma=sigma)
 
@@ -480,6 +489,8 @@ class RecursiveBlur(NativeLayer):
 
     sigma: Parameter
 
+    _remembers = False
+
     def __init__(
         self, sigma: float = 0.1, kind: str = "deriche", *, resolution: Resolution | None = None
     ) -> None:
@@ -513,6 +524,8 @@ class SpatialRecursiveFilter(NativeLayer):
     """
 
     density: Parameter
+
+    _remembers = False
 
     def __init__(
         self, density: float = 1.0, kind: str = "deriche", *, resolution: Resolution | None = None
@@ -634,7 +647,7 @@ class TimePadding(NativeLayer):
     def __init__(
         self, length: int = 0, mode: str = "first_frame", *, resolution: Resolution | None = None
     ) -> None:
-        self._build(resolution, length=whole("length", length, least=0), mode=mode)
+        self._build(resolution, length=whole("length", length, 0, _MOST_FRAMES), mode=mode)
 
 
 @native_layer
@@ -659,7 +672,8 @@ class Delay(NativeLayer):
     """
 
     def __init__(self, delay: int = 0, length: int = 0, *, resolution: Resolution | None = None) -> None:
-        self._build(resolution, delay=whole("delay", delay, least=0), length=whole("length", length, least=0))
+        steps, length = whole("delay", delay, 0, _MOST_FRAMES), whole("length", length, 0, _MOST_FRAMES)
+        self._build(resolution, delay=steps, length=length)
 
 
 @native_layer
@@ -732,6 +746,8 @@ class Sum(NativeLayer):
     [4.0, 6.0, 8.0, 10.0]
     """
 
+    _remembers = False
+
     def __init__(self, dim: int = 1, *, resolution: Resolution | None = None) -> None:
         self._build(resolution, dim=whole("dim", dim, least=0))
 
@@ -779,6 +795,8 @@ class NLRectify(NativeLayer):
     [0.0, 2.0]
     """
 
+    _remembers = False
+
     def __init__(self, *, resolution: Resolution | None = None) -> None:
         self._build(resolution)
 
@@ -804,6 +822,8 @@ class NLRectifyScale(NativeLayer):
 
     scale: Parameter
     bias: Parameter
+
+    _remembers = False
 
     def __init__(self, scale: float = 1.0, bias: float = 0.0, *, resolution: Resolution | None = None) -> None:
         self._build(resolution, scale=scale, bias=bias)
@@ -831,6 +851,8 @@ class NLSquare(NativeLayer):
     scale: Parameter
     bias: Parameter
 
+    _remembers = False
+
     def __init__(self, scale: float = 1.0, bias: float = 0.0, *, resolution: Resolution | None = None) -> None:
         self._build(resolution, scale=scale, bias=bias)
 
@@ -856,6 +878,8 @@ class NLRectifySquare(NativeLayer):
 
     scale: Parameter
     bias: Parameter
+
+    _remembers = False
 
     def __init__(self, scale: float = 1.0, bias: float = 0.0, *, resolution: Resolution | None = None) -> None:
         self._build(resolution, scale=scale, bias=bias)

@@ -210,9 +210,12 @@ def gauss_filter_2d(
     ((9, 17), 1.0)
     """
     sigma_y = x_sig if y_sig is None else y_sig
-    return _kernel(
-        "gaussian", resolution, sigma_x=x_sig, sigma_y=sigma_y, even=even, border=border_factor, rule=rule, epsilon=epsilon
-    )
+    shape = dict(even=even, border=border_factor, rule=rule, epsilon=epsilon)
+    try:
+        return _kernel("gaussian", resolution, sigma_x=x_sig, sigma_y=sigma_y, **shape)
+    except (ValueError, TypeError) as error:  # it knows these two by other names
+        text = str(error).replace("sigma_x:", "x_sig:").replace("sigma_y:", "x_sig:" if y_sig is None else "y_sig:")
+        raise type(error)(text) from None
 
 
 def gauss_filter_3d(x_sig: float, y_sig: float | None = None, **options: Any) -> Array:

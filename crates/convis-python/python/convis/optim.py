@@ -29,19 +29,30 @@ from numpy.typing import NDArray
 
 from . import _native
 from ._parameter import Parameter
-from ._text import short
+from ._text import short, unknown
 
 __all__ = [
+    "ASGD",
     "LBFGS",
     "SGD",
+    "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
     "CautiousLBFGS",
     "FiniteDifferenceGradientOptimizer",
+    "NAdam",
     "Optimizer",
+    "ParameterGroup",
+    "RAdam",
     "RMSprop",
+    "Rprop",
 ]
+
+
+#: What is fitted: parameters, or groups of them with options of their own.
+Params = Iterable[Parameter | Mapping[str, Any]]
 
 
 def __dir__() -> list[str]:
@@ -53,41 +64,79 @@ class Optimizer:
 
     An optimiser fits those of its parameters that require gradients. It can be pickled and copied: options and memory go
     along, parameters do not (see :meth:`attach`).
+
+    Parameters can be given in groups with options of their own, as dictionaries: ``[{"params": [blur.sigma], "lr": 0.01},
+    {"params": [blur.gain], "lr": 1.0}]``. :attr:`param_groups` shows them.
     """
 
     #: Whether one loss and gradient are enough for a step.
     _single = True
-    _parameters: list[Parameter] | None
+    _groups: list[ParameterGroup]
 
-    def __init__(self, params: Iterable[Parameter], **options: Any) -> None:
+    def __init__(self, params: Params, **options: Any) -> None:
         self._options = options
-        self._native = _native.Optimizer(type(self).__name__, options)
+        self._groups = []
         self.attach(params)
 
-    def attach(self, params: Iterable[Parameter]) -> None:
-        """Fit these parameters from now on."""
+    def attach(self, params: Params) -> None:
+        """Fit these parameters from now on; as many groups as before."""
+        described = self._described(params)
+        if not self._groups:
+            kind = type(self).__name__
+            self._groups = [ParameterGroup(kind, {**self._options, **own}) for _, own in described]
+        elif len(described) != len(self._groups):
+            raise ValueError(f"params: expected {len(self._groups)} groups, as before, got {len(described)}")
+        for group, (parameters, _) in zip(self._groups, described, strict=True):
+            group.parameters = parameters
+
+    def _described(self, params: Any) -> list[tuple[list[Parameter], dict[str, Any]]]:
+        """Parameters and options of every group."""
         if isinstance(params, Parameter):
             raise TypeError("params: expected a list of parameters, got a single one; write [parameter]")
-        found: dict[int, Parameter] = {}
-        for parameter in params:
-            if not isinstance(parameter, Parameter):
-                raise TypeError(f"params: expected parameters, e.g. model.parameters(), got {short(parameter)}")
-            found[id(parameter)] = parameter
-        if not found:
-            raise ValueError("params: expected at least one parameter, got none")
-        self._parameters = list(found.values())
+        if isinstance(params, Mapping) or not isinstance(params, Iterable):
+            raise TypeError(f"params: expected a list of parameters or of groups, got {short(params)}")
+        members = list(params)
+        groups = members if any(isinstance(member, Mapping) for member in members) else [{"params": members}]
+        if len(groups) > 1 and not self._single:
+            raise ValueError(f"params: expected one group, as {type(self).__name__} moves all numbers together")
+        described: list[tuple[list[Parameter], dict[str, Any]]] = []
+        seen: set[int] = set()
+        for group in groups:
+            if not isinstance(group, Mapping) or "params" not in group:
+                raise TypeError(f'params: expected groups {{"params": [...], "lr": ...}}, got {short(group)}')
+            own = {name: value for name, value in group.items() if name != "params"}
+            for name in own:
+                if name not in self._options:
+                    raise ValueError("params: " + unknown("option", str(name), self._options))
+            found: dict[int, Parameter] = {}
+            listed = group["params"]
+            for parameter in [listed] if isinstance(listed, Parameter) else listed:
+                if not isinstance(parameter, Parameter):
+                    raise TypeError(f"params: expected parameters, e.g. model.parameters(), got {short(parameter)}")
+                if id(parameter) in seen:
+                    raise ValueError(f"params: {parameter.name} is in two groups")
+                found[id(parameter)] = parameter
+            if not found:
+                raise ValueError("params: expected at least one parameter, got none")
+            seen.update(found)
+            described.append((list(found.values()), own))
+        return described
+
+    @property
+    def param_groups(self) -> list[ParameterGroup]:
+        """The groups of parameters: ``group["params"]``, ``group["lr"]`` (which can be set) and other options."""
+        return list(self._groups)
 
     @property
     def lr(self) -> float | None:
-        """How far a step goes; it can be changed at any time."""
-        return self._native.lr
+        """How far a step goes; it can be changed at any time. None where groups differ, see :attr:`param_groups`."""
+        rates = {group.native.lr for group in self._groups}
+        return rates.pop() if len(rates) == 1 else None
 
     @lr.setter
     def lr(self, lr: float) -> None:
-        try:
-            self._native.set_lr(float(lr))
-        except TypeError:
-            raise TypeError(f"lr: expected a number, got {short(lr)}") from None
+        for group in self._groups:
+            group["lr"] = lr
         self._options = {**self._options, "lr": float(lr)}
 
     def zero_grad(self) -> None:
@@ -95,7 +144,7 @@ class Optimizer:
         for parameter in self._all():
             parameter.zero_grad()
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def step(self, closure: Callable[[], Any] | None = None, bounded: bool = False) -> Any:
         """Move the parameters.
 
         Parameters
@@ -103,6 +152,11 @@ class Optimizer:
         closure : callable, optional
             Forgets the gradients, computes the loss, calls ``backward`` on it and returns it. Without one, the gradients
             that are there are used; LBFGS needs one.
+        bounded : bool
+            Move the parameters in coordinates in which every number is allowed, so that none leaves its range: the
+            logarithm of a positive number, the inverse softplus of one from 0, others in units of the size they had at
+            the first step. Learning rates are parts of the present value then. An optimiser steps in one way for all of
+            its life.
 
         Returns
         -------
@@ -111,64 +165,181 @@ class Optimizer:
         """
         if closure is None and not self._single:
             raise TypeError(f"{type(self).__name__}.step: expected a closure, which computes the loss again; got None")
-        parameters = [parameter for parameter in self._all() if parameter.requires_grad]
-        if not parameters:
+        if not any(parameter.requires_grad for parameter in self._all()):
             raise RuntimeError("step: none of the parameters requires a gradient; see requires_grad_()")
-        start = _values(parameters)
-        at = start
-        first: list[Any] = []
-
-        def evaluate(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            nonlocal at
-            if not np.array_equal(point, at):
+        before = [(parameter, parameter._native.value()) for parameter in self._all()]
+        try:
+            if bounded:
+                for group in self._groups:
+                    group.move_inside()
+            # The first evaluation comes before the numbers are counted: a weight may take its size from the first frame.
+            first = closure() if closure is not None else None
+            loss = _number(first) if closure is not None else 0.0
+            moved = [(group, *group.moved(loss, closure, bounded)) for group in self._groups]
+            for group, parameters, point in moved:
                 try:
                     _set(parameters, point)
-                except ValueError:
-                    return float("inf"), np.zeros_like(point)  # outside the range of a parameter
-                at = point
-            loss = closure() if closure is not None else 0.0
-            if not first:
-                first.append(loss)
-            return _number(loss), _gradients(parameters)
-
-        try:
-            point, _ = self._native.step(start, evaluate)
-            try:
-                _set(parameters, point)
-            except ValueError as error:
-                raise RuntimeError(f"a step left the range of a parameter ({error}); try a smaller lr") from None
+                except ValueError as error:
+                    raise RuntimeError(
+                        f"a step left the range of a parameter ({error}); try a smaller lr, or bounded=True"
+                    ) from None
+                group.stepped = True
         except BaseException:
-            _set(parameters, start)
+            for parameter, value in before:
+                if parameter.shape == value.shape:  # else it has taken its size meanwhile
+                    parameter._native.set(value)
             raise
-        return first[0] if closure is not None else None
+        return first
 
     def _all(self) -> list[Parameter]:
-        if self._parameters is None:
+        if self._detached:
             raise RuntimeError("a restored optimizer has no parameters; call attach(model.parameters())")
-        return self._parameters
+        return [parameter for group in self._groups for parameter in group.parameters]
+
+    @property
+    def _detached(self) -> bool:
+        return not all(group.parameters for group in self._groups)
 
     def state_dict(self) -> dict[str, Any]:
-        """Its options, and a copy of what it remembers."""
-        return {"options": dict(self._options), "memory": self._native.memory()}
+        """Its options, and a copy of what it remembers; of each group, where there are several."""
+        groups = [group.state() for group in self._groups]
+        return groups[0] if len(groups) == 1 else {"groups": groups}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what :meth:`state_dict` returned."""
-        if not isinstance(state, Mapping) or set(state) != {"options", "memory"}:
+        groups = state.get("groups", [state]) if isinstance(state, Mapping) else [state]
+        if not all(isinstance(group, Mapping) and set(group) == {"options", "memory"} for group in groups):
             raise ValueError(f"state: expected what state_dict() returned, got {short(state)}")
-        native = _native.Optimizer(type(self).__name__, dict(state["options"]))
-        native.restore({name: np.asarray(array, np.float64) for name, array in state["memory"].items()})
-        self._options, self._native = dict(state["options"]), native
+        if self._groups and len(groups) != len(self._groups):
+            raise ValueError(f"state: expected that of {len(self._groups)} groups, got that of {len(groups)}")
+        restored = [ParameterGroup.restored(type(self).__name__, group) for group in groups]
+        for new, old in zip(restored, self._groups, strict=False):
+            new.parameters = old.parameters
+        self._groups, self._options = restored, {**getattr(self, "_options", {}), **restored[0].options}
 
     def __getstate__(self) -> dict[str, Any]:
         return self.state_dict()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._parameters = None
+        self._groups = []
         self.load_state_dict(state)
 
     def __repr__(self) -> str:
-        options = ", ".join(f"{name}={value!r}" for name, value in self._options.items())
-        return f"{type(self).__name__}({options})"
+        texts = [", ".join(f"{name}={value!r}" for name, value in group.options.items()) for group in self._groups]
+        if len(texts) == 1:
+            return f"{type(self).__name__}({texts[0]})"
+        return "\n".join([type(self).__name__, *(f"  group {i}: {text}" for i, text in enumerate(texts))])
+
+
+class ParameterGroup:
+    """Parameters that are moved by the same options: one of :attr:`Optimizer.param_groups`.
+
+    Examples
+    --------
+    >>> import convis
+    >>> blur, low = convis.filters.GaussianBlur(0.1), convis.filters.TemporalLowPassFilterRecursive(0.01)
+    >>> groups = [{"params": [blur.sigma]}, {"params": [low.tau], "lr": 1e-4}]
+    >>> optimizer = convis.optim.Adam(groups, lr=0.01)
+    >>> optimizer.param_groups[1]["lr"] /= 2
+    >>> [group["lr"] for group in optimizer.param_groups]
+    [0.01, 5e-05]
+    """
+
+    def __init__(self, kind: str, options: dict[str, Any]) -> None:
+        self.native = _native.Optimizer(kind, options)
+        self.options = options
+        self.parameters: list[Parameter] = []
+        self.stepped = False
+        #: What one unit of a coordinate means, number by number, for steps within ranges.
+        self.scale: NDArray[np.float64] | None = None
+
+    @classmethod
+    def restored(cls, kind: str, state: Mapping[str, Any]) -> ParameterGroup:
+        """A group without parameters, from its state."""
+        self = cls(kind, dict(state["options"]))
+        memory = {name: np.asarray(array, np.float64) for name, array in state["memory"].items()}
+        self.scale = memory.pop("scale", None)
+        self.native.restore(memory)
+        self.stepped = bool(memory) or self.scale is not None
+        return self
+
+    def state(self) -> dict[str, Any]:
+        """Its options, and a copy of what it remembers."""
+        memory = self.native.memory()
+        return {"options": dict(self.options), "memory": memory if self.scale is None else {**memory, "scale": self.scale}}
+
+    def __getitem__(self, name: str) -> Any:
+        return list(self.parameters) if name == "params" else self.options[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name != "lr":
+            raise KeyError(f"{name}: only the learning rate, lr, can be changed")
+        try:
+            self.native.set_lr(float(value))
+        except TypeError:
+            raise TypeError(f"lr: expected a number, got {short(value)}") from None
+        self.options = {**self.options, "lr": float(value)}
+
+    def keys(self) -> list[str]:
+        """``"params"`` and the names of the options."""
+        return ["params", *self.options]
+
+    def _fitted(self) -> list[Parameter]:
+        return [parameter for parameter in self.parameters if parameter.requires_grad]
+
+    def _coordinates(self, parameters: list[Parameter]) -> _native.Coordinates:
+        """The coordinates of the numbers of these parameters in which every number is allowed."""
+        values = [parameter._native.value().ravel() for parameter in parameters]
+        size = sum(len(value) for value in values)
+        if self.scale is None or (len(self.scale) != size and not self.stepped):
+            self.scale = np.concatenate([np.full(len(v), float(np.sqrt(np.mean(v**2))) or 1.0) for v in values])
+        if len(self.scale) != size:
+            raise ValueError(f"parameters: expected {len(self.scale)} numbers, as in the steps before, got {size}")
+        domains = [parameter._native.range for parameter, value in zip(parameters, values, strict=True) for _ in value]
+        return _native.Coordinates([(domain, float(s), 0.0, 0.0) for domain, s in zip(domains, self.scale, strict=True)])
+
+    def move_inside(self) -> None:
+        """Move numbers on the border of their range just inside: there, their coordinates would be infinite."""
+        parameters = self._fitted()
+        if parameters:
+            coordinates, values = self._coordinates(parameters), _values(parameters)
+            _set(parameters, np.asarray(coordinates.outward(coordinates.inward(values))))
+
+    def moved(
+        self, loss: float, closure: Callable[[], Any] | None, bounded: bool
+    ) -> tuple[list[Parameter], NDArray[np.float64]]:
+        """Its parameters, and their numbers after a step, given the loss, and the gradients, where they are now."""
+        parameters = self._fitted()
+        if not parameters:
+            return parameters, np.zeros(0)
+        if self.stepped and bounded != (self.scale is not None):
+            raise RuntimeError("bounded: expected what it was in the steps before; use a new optimizer")
+        coordinates = self._coordinates(parameters) if bounded else None
+        start, gradient = _values(parameters), _gradients(parameters)
+
+        def inner(gradient: NDArray[np.float64], u: NDArray[np.float64]) -> NDArray[np.float64]:
+            return gradient if coordinates is None else gradient * coordinates.slopes(u)
+
+        at = start if coordinates is None else coordinates.inward(start)
+        known = [(loss, inner(gradient, at))]
+        now = at
+
+        def evaluate(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            nonlocal now
+            if not np.array_equal(point, now):
+                try:
+                    _set(parameters, point if coordinates is None else coordinates.outward(point))
+                except ValueError:
+                    return float("inf"), np.zeros_like(point)  # outside the range of a parameter
+                now = point
+            elif known:
+                return known.pop()
+            known.clear()
+            loss = _number(closure()) if closure is not None else 0.0
+            return loss, inner(_gradients(parameters), point)
+
+        point, _ = self.native.step(at, evaluate)
+        return parameters, point if coordinates is None else coordinates.outward(point)
 
 
 def _values(parameters: list[Parameter]) -> NDArray[np.float64]:
@@ -229,7 +400,7 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Parameter],
+        params: Params,
         lr: float = 1e-3,
         momentum: float = 0.0,
         dampening: float = 0.0,
@@ -269,7 +440,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Parameter],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -298,7 +469,7 @@ class AdamW(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Parameter],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -330,7 +501,7 @@ class Adagrad(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Parameter],
+        params: Params,
         lr: float = 1e-2,
         lr_decay: float = 0.0,
         weight_decay: float = 0.0,
@@ -372,7 +543,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Parameter],
+        params: Params,
         lr: float = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
@@ -383,6 +554,178 @@ class RMSprop(Optimizer):
         super().__init__(
             params, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum, centered=centered
         )
+
+
+class Adadelta(Optimizer):
+    """Each number's steps have the size of its recent steps, relative to its recent gradients.
+
+    With g the gradient plus ``weight_decay`` times the parameter: v ← rho·v + (1 − rho)·g², Δ = √((d + eps)/(v + eps))·g,
+    d ← rho·d + (1 − rho)·Δ², p ← p − lr·Δ.
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+        What is fitted.
+    lr, rho, eps, weight_decay : float
+        See above.
+
+    References
+    ----------
+    Zeiler, arXiv:1212.5701.
+    """
+
+    def __init__(
+        self, params: Params, lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0.0
+    ) -> None:
+        super().__init__(params, lr=lr, rho=rho, eps=eps, weight_decay=weight_decay)
+
+
+class Adamax(Optimizer):
+    """Adam with the largest recent gradient in place of the root mean square.
+
+    With g the gradient plus ``weight_decay`` times the parameter, in step t: m ← β₁·m + (1 − β₁)·g, u ← max(β₂·u, |g| + eps),
+    p ← p − lr/(1 − β₁ᵗ)·m/u.
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+        What is fitted.
+    lr, betas, eps, weight_decay
+        As for :class:`Adam`.
+
+    References
+    ----------
+    Kingma & Ba, ICLR 2015.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay)
+
+
+class NAdam(Optimizer):
+    """Adam with Nesterov's momentum, which looks one step ahead.
+
+    As :class:`Adam`, with μₜ₊₁/(1 − μ₁ … μₜ₊₁)·m + (1 − μₜ)/(1 − μ₁ … μₜ)·g in place of m/(1 − β₁ᵗ), where
+    μₜ = β₁·(1 − ½·0.96^(t·momentum_decay)).
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+        What is fitted.
+    lr, betas, eps, weight_decay
+        As for :class:`Adam`.
+    momentum_decay : float
+        See above.
+
+    References
+    ----------
+    Dozat, ICLR 2016 workshop.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum_decay: float = 4e-3,
+    ) -> None:
+        super().__init__(
+            params, lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay, momentum_decay=momentum_decay
+        )
+
+
+class RAdam(Optimizer):
+    """Adam that trusts its mean square only when enough steps have gone into it, and moves by the mean gradient before.
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+        What is fitted.
+    lr, betas, eps, weight_decay
+        As for :class:`Adam`.
+
+    References
+    ----------
+    Liu et al., ICLR 2020.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay)
+
+
+class Rprop(Optimizer):
+    """Steps by the sign of the gradient alone: they grow while a number's gradient keeps its sign, else they shrink.
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+        What is fitted.
+    lr : float
+        The first step.
+    etas : (float, float)
+        Factors of a step where the sign has changed and where it has not.
+    step_sizes : (float, float)
+        Smallest and largest step.
+
+    References
+    ----------
+    Riedmiller & Braun, IEEE Int. Conf. Neural Networks 1993.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-2,
+        etas: tuple[float, float] = (0.5, 1.2),
+        step_sizes: tuple[float, float] = (1e-6, 50.0),
+    ) -> None:
+        super().__init__(params, lr=lr, etas=tuple(etas), step_sizes=tuple(step_sizes))
+
+
+class ASGD(Optimizer):
+    """Gradient descent with falling steps; the mean of the points is kept in ``state_dict()["memory"]["ax"]``.
+
+    With g the gradient plus ``weight_decay`` times the parameter, in step t, η = lr at first: p ← p·(1 − lambd·η) − η·g,
+    ax ← ax + (p − ax)/max(1, t − 1 − t0), η ← lr/(1 + lambd·lr·t)^alpha.
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+        What is fitted.
+    lr, lambd, alpha, t0, weight_decay : float
+        See above.
+
+    References
+    ----------
+    Polyak & Juditsky, SIAM J. Control Optim. 30 (1992).
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-2,
+        lambd: float = 1e-4,
+        alpha: float = 0.75,
+        t0: float = 1e6,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, lr=lr, lambd=lambd, alpha=alpha, t0=t0, weight_decay=weight_decay)
 
 
 class LBFGS(Optimizer):
@@ -416,7 +759,7 @@ class LBFGS(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Parameter],
+        params: Params,
         lr: float = 1.0,
         max_iter: int = 20,
         max_eval: int | None = None,
@@ -467,5 +810,5 @@ class FiniteDifferenceGradientOptimizer(Optimizer):
         What is fitted.
     """
 
-    def __init__(self, params: Iterable[Parameter]) -> None:
+    def __init__(self, params: Params) -> None:
         super().__init__(params)

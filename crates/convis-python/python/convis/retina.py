@@ -23,12 +23,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ._movies import whole
 from ._native_layer import NativeLayer, native_layer
 from ._parameter import Parameter
 from ._resolution import Resolution
 from ._retina_configuration import RetinaConfiguration, parse_config
 from ._virtual_retina import VirtualRetina
+from ._text import short, unknown
 
 __all__ = [
     "OPL",
@@ -209,6 +212,25 @@ class FullConvolutionOPLFilter(NativeLayer):
         self._build(resolution, shp=sizes)
 
 
+_FILTERS = (HalfRecursiveOPLFilter, RecursiveOPLFilter, SeparableOPLFilter, FullConvolutionOPLFilter)
+
+
+def _filter_name(argument: str, kind: Any) -> str:
+    """The name of a filter of the outer plexiform layer."""
+    names = [known.__name__ for known in _FILTERS]
+    if kind in _FILTERS:
+        kind = kind.__name__
+    if not isinstance(kind, str):
+        raise TypeError(
+            f"{argument}: expected a kind of filter or its name, e.g. \"RecursiveOPLFilter\", got {short(kind)}; a model "
+            "builds its own parts, whose values are set afterwards"
+        )
+    name = "SeparableOPLFilter" if kind == "SeperatableOPLFilter" else kind
+    if name not in names:
+        raise ValueError(f"{argument}: " + unknown("filter", name, names))
+    return name
+
+
 @native_layer
 class OPL(NativeLayer):
     """Outer plexiform layer: receptors and horizontal cells turn luminance into a current, centre minus surround.
@@ -239,8 +261,7 @@ class OPL(NativeLayer):
         *,
         resolution: Resolution | None = None,
     ) -> None:
-        name = opl_filter.__name__ if isinstance(opl_filter, type) else opl_filter
-        name = "SeparableOPLFilter" if name == "SeperatableOPLFilter" else name
+        name = _filter_name("opl_filter", opl_filter)
         if blur is not None and name != "RecursiveOPLFilter":
             raise ValueError(f"blur: expected None, as {name} has no blur to choose, got {blur!r}")
         self._build(resolution, opl_filter=name, blur=blur or "deriche")
@@ -366,7 +387,8 @@ class Retina(NativeLayer):
     ----------
     opl, bipolar, gang, spikes : bool
         Which stages it has: outer plexiform layer, bipolar cells, input of ganglion cells, their spikes. A missing
-        stage passes on what it gets.
+        stage passes on what it gets. Instead of True, `opl` may say which filter: one of those of this module or its name,
+        see :class:`OPL`.
     integration : {"exact", "euler"}
         How spikes are computed, see :class:`GanglionSpiking`.
     surrogate : tuple, optional
@@ -409,7 +431,7 @@ class Retina(NativeLayer):
 
     def __init__(
         self,
-        opl: bool = True,
+        opl: bool | str | type[NativeLayer] = True,
         bipolar: bool = True,
         gang: bool = True,
         spikes: bool = True,
@@ -418,8 +440,10 @@ class Retina(NativeLayer):
         *,
         resolution: Resolution | None = None,
     ) -> None:
-        stages = {"opl": opl, "bipolar": bipolar, "gang": gang, "spikes": spikes}
-        self._build(resolution, **stages, integration=integration, surrogate=surrogate)
+        chosen = isinstance(opl, str) or not isinstance(opl, (bool, int, np.bool_))
+        kind = _filter_name("opl", opl) if chosen else HalfRecursiveOPLFilter.__name__
+        stages = {"opl": True if chosen else opl, "bipolar": bipolar, "gang": gang, "spikes": spikes}
+        self._build(resolution, **stages, opl_filter=kind, integration=integration, surrogate=surrogate)
         if not spikes:
             self.__dict__["_spiking"] = {}
 

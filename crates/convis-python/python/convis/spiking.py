@@ -4,7 +4,7 @@
 :class:`Poisson`                                   spikes at random with a given probability or rate
 :class:`LeakyIntegrateAndFireNeuron`               leaky integrate-and-fire
 :class:`RefractoryLeakyIntegrateAndFireNeuron`     the same with a refractory period
-:class:`Izhikevich`                                Izhikevich's simple neuron, with its 20 behaviours
+:class:`Izhikevich`                                Izhikevich's simple neuron, parameters of 20 behaviours
 :class:`FitzHughNagumo`                            FitzHugh-Nagumo oscillator
 :class:`HodgkinHuxley` (or ``HogkinHuxley``)       Hodgkin-Huxley axon
 :class:`IntegrativeMotionSensor`                   ON and OFF events of a change detector
@@ -186,10 +186,14 @@ class Izhikevich(NativeLayer):
 
     in pairs of Euler half-steps of at most 1 ms together.
 
+    The parameters of all 20 behaviours of Izhikevich 2004 are there by name. Three of them, as that paper states, need more
+    than parameters and do not appear by these equations alone: "Class 1" and "Integrator" have 4.1 v + 108 in place of
+    5 v + 140, "Accomodation" has du/dt = a b (v + 65). Behaviours with an input of 0 need pulses or ramps, see figure 1 there.
+
     Parameters
     ----------
     output_only_spikes : bool
-        Whether the output is spikes per step alone, or three channels for each: spikes, v and u.
+        Whether the output is spikes per step alone, unsigned bytes, or three channels of numbers for each: spikes, v and u.
     preset : str, optional
         The name of a behaviour, see :attr:`presets`.
     resolution : convis.Resolution, optional

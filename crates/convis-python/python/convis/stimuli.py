@@ -72,16 +72,18 @@ class Stimulus(Stream):
     (200, (60, 4, 5), 140)
     >>> flash.movie(first=50, frames=2)[:, 0, 0].tolist()      # does not move the stream on
     [1.0, 1.0]
-    >>> flash.reset()
+    >>> flash.reset()                                          # a run does so itself at the end of a stimulus
     >>> convis.retina.Retina().run(flash).array(0).shape
     (1, 1, 200, 4, 5)
     """
 
     _frames: _native.Stimulus
+    #: A run that finds it at its end shows it once more.
+    _begins_again = True
 
     def _show(self, arguments: dict[str, Any]) -> None:
         """Build the stimulus from all arguments of its constructor."""
-        own = {name: value for name, value in arguments.items() if name not in ("self", "resolution", "__class__")}
+        own = {name: value for name, value in arguments.items() if name not in ("self", "resolution", "__class__", "shape")}
         numbers = pair(arguments["resolution"])
         for name in ("height", "width", "repeats", "order", "seed"):
             if name in own:
@@ -648,6 +650,9 @@ class JitteredImage(Stimulus):
         *,
         resolution: Resolution | None = None,
     ) -> None:
+        shape = np.shape(picture)
+        if len(shape) == 2 and (shape[0] < height or shape[1] < width):
+            raise ValueError(f"picture: expected at least the {height} × {width} pixels of the screen, got {shape}")
         self._show(locals())
 
 

@@ -72,7 +72,7 @@ class LayerModule(torch.nn.Module):
         dtype = torch.float64 if layer._double else torch.float32
         pairs = []
         for path, ours in layer.named_parameters():
-            value = torch.from_numpy(ours.data).to(dtype)
+            value = torch.from_numpy(ours.numpy()).to(dtype)
             theirs = torch.nn.Parameter(value, requires_grad=ours.requires_grad)
             *folders, name = path.split(".")
             place: torch.nn.Module = self
@@ -98,6 +98,8 @@ class LayerModule(torch.nn.Module):
         if not isinstance(x, torch.Tensor):
             raise TypeError(f"x: expected a torch tensor, got {short(x)}")
         self.synchronize()
+        self.__dict__["layer"]._take_sizes(x.detach().cpu().numpy())
+        self.synchronize()
         parameters = [place._parameters[name] for place, name, _ in self.__dict__["_links"]]
         results = _Call.apply(self, x, *parameters)
         return results if len(results) > 1 else results[0]
@@ -117,6 +119,18 @@ class LayerModule(torch.nn.Module):
         self.synchronize()
         return result
 
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any, **kwargs: Any) -> None:
+        # Weights that can be of any size take that of the values that follow.
+        for path, ours in self.__dict__["layer"].named_parameters():
+            value = state_dict.get(prefix + path)
+            if isinstance(value, torch.Tensor) and tuple(value.shape) != ours.shape and value.ndim == len(ours.shape):
+                try:
+                    ours.set(value.detach().cpu().double().numpy())
+                except ValueError:
+                    continue  # one of a fixed size: torch names it
+        self.synchronize()
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
     def extra_repr(self) -> str:
         """The kind of layer."""
         return type(self.__dict__["layer"]).__name__
@@ -130,16 +144,18 @@ class _Link:
         self._note(theirs)
 
     def _note(self, theirs: torch.nn.Parameter) -> None:
-        self.last = self.ours.data
+        self.last = self.ours.numpy()
         self.last_theirs = theirs.detach().clone()
 
     def synchronize(self, theirs: torch.nn.Parameter) -> None:
-        now = self.ours.data
+        now = self.ours.numpy()
         if theirs.shape != self.last_theirs.shape or not torch.equal(theirs.detach().to(self.last_theirs), self.last_theirs):
             self.ours.set(theirs.detach().cpu().double().numpy())
         elif now.shape != self.last.shape or not np.array_equal(now, self.last):
             with torch.no_grad():
                 theirs.data = torch.from_numpy(now).to(theirs)
+                if theirs.grad is not None and theirs.grad.shape != theirs.shape:
+                    theirs.grad = None
         else:
             return
         self._note(theirs)

@@ -2,6 +2,7 @@
 
 use convis_kernels::delay_line::DelayLine;
 
+use super::room;
 use crate::layer::{Layer, Output, Part, Scope};
 use crate::{Resolution, Result, Tensor};
 
@@ -77,7 +78,9 @@ impl Layer for Delay {
     }
 
     fn forward(&self, input: &Tensor, scope: &mut Scope<'_>) -> Result<Output> {
-        let line = DelayLine { signal: input.signal()?, delay: self.steps, length: self.length };
+        let signal = input.signal()?;
+        room("delay", self.steps.saturating_add(self.length), input)?;
+        let line = DelayLine { signal, delay: self.steps, length: self.length };
         let names: &[&str] = if line.history() == 0 { &[] } else { &["history"] };
         Ok(scope.apply(&line, &[], &[input], names)?.into())
     }

@@ -47,8 +47,19 @@ pub use time_padding::TimePadding;
 pub use variable_delay::VariableDelay;
 
 use crate::layer::{Layer, Scope};
-use crate::tensor::Scalar;
-use crate::{Result, Tensor};
+use crate::tensor::{MOST_NUMBERS, Scalar};
+use crate::{Error, Result, Tensor};
+
+/// Refuses a delay whose memory, so many frames of a movie, would be too large.
+fn room(argument: &str, frames: usize, movie: &Tensor) -> Result<()> {
+    let shape = movie.shape();
+    let pixels = shape[0] * shape[1] * shape[3] * shape[4];
+    if frames.saturating_mul(pixels) > MOST_NUMBERS {
+        let expected = format!("at most {} frames of {pixels} numbers", MOST_NUMBERS / pixels);
+        return Err(Error::argument(argument, expected, format!("{frames} frames")));
+    }
+    Ok(())
+}
 
 /// A spatial blur that multiplies by a gain without a pass of its own.
 pub(crate) trait Blur: Layer {

@@ -3,6 +3,7 @@
 use convis_kernels::delay_line::DelayLine;
 use convis_kernels::start_history::History;
 
+use super::room;
 use crate::layer::{Layer, Output, Part, Scope};
 use crate::{Error, Resolution, Result, Tensor};
 
@@ -94,7 +95,9 @@ impl Layer for TimePadding {
     }
 
     fn forward(&self, input: &Tensor, scope: &mut Scope<'_>) -> Result<Output> {
-        let line = DelayLine { signal: input.signal()?, delay: 0, length: self.length };
+        let signal = input.signal()?;
+        room("length", self.length, input)?;
+        let line = DelayLine { signal, delay: 0, length: self.length };
         if self.length == 0 {
             return Ok(scope.apply(&line, &[], &[input], &[])?.into());
         }

@@ -1,6 +1,7 @@
 //! Gaussian kernels in space.
 
 use super::{EPSILON, Rule, fraction, positive};
+use crate::tensor::MOST_NUMBERS;
 use crate::{Error, Resolution, Result, Tensor};
 
 /// How a Gaussian kernel is made.
@@ -63,6 +64,16 @@ pub fn gaussian_2d(
     fraction("epsilon", options.epsilon)?;
     positive("border", options.border)?;
     let (x, y) = (resolution.degree_to_pixel(sigma_x_deg), resolution.degree_to_pixel(sigma_y_deg));
+    let sides = [x, y].map(|s| match options.rule {
+        Rule::Published => 2.0 * radius(s) + 1.0,
+        Rule::Convis => 2.0 * half_width(s, options).max(1.0),
+    });
+    if sides[0] * sides[1] > MOST_NUMBERS as f64 {
+        let (name, sigma) =
+            if sides[0] >= sides[1] { ("sigma_x", sigma_x_deg) } else { ("sigma_y", sigma_y_deg) };
+        let expected = format!("a width whose kernel has at most {MOST_NUMBERS} numbers");
+        return Err(Error::argument(name, expected, format!("{sigma}, {} × {}", sides[0], sides[1])));
+    }
     let (rows, columns) = match options.rule {
         Rule::Published => (published(x, options.even), published(y, options.even)),
         Rule::Convis if x == 0.0 || y == 0.0 => (vec![1.0], vec![1.0]),
@@ -104,8 +115,12 @@ fn with_axes(kernel: &Tensor, axes: usize) -> Result<Tensor> {
     kernel.reshape(&shape)
 }
 
+fn radius(s: f64) -> f64 {
+    (4.0 * s + 0.5).floor()
+}
+
 fn published(s: f64, even: bool) -> Vec<f64> {
-    let radius = (4.0 * s + 0.5).floor();
+    let radius = radius(s);
     let positions: Vec<f64> = if even {
         let radius = radius.max(1.0) as usize;
         (0..2 * radius).map(|i| i as f64 + 0.5 - radius as f64).collect()
@@ -122,9 +137,17 @@ fn published(s: f64, even: bool) -> Vec<f64> {
     samples.iter().map(|k| k / sum).collect()
 }
 
+/// The height of a Gaussian of unit integral.
+fn peak(s: f64) -> f64 {
+    1.0 / (s * (2.0 * std::f64::consts::PI).sqrt())
+}
+
+fn half_width(s: f64, options: &Spatial) -> f64 {
+    options.border * (-2.0 * s * s * (options.epsilon / peak(s)).ln()).max(0.0).sqrt().ceil()
+}
+
 fn recorded(s: f64, options: &Spatial) -> Vec<f64> {
-    let a = 1.0 / (s * (2.0 * std::f64::consts::PI).sqrt());
-    let half = options.border * (-2.0 * s * s * (options.epsilon / a).ln()).max(0.0).sqrt().ceil();
+    let (a, half) = (peak(s), half_width(s, options));
     if half < 1.0 {
         return if options.even { vec![1.0, 1.0] } else { vec![1.0] };
     }
@@ -155,5 +178,16 @@ mod tests {
         let kernel = gaussian_5d(0.1, 0.1, &Spatial::default(), Resolution::default()).unwrap();
         assert_eq!(kernel.shape(), [1, 1, 1, 9, 9]);
         assert!(gaussian_3d(-0.1, 0.1, &Spatial::default(), Resolution::default()).is_err());
+    }
+
+    #[test]
+    fn kernels_too_large_for_memory_are_refused() {
+        let refused = |x, y, options: Spatial| {
+            gaussian_2d(x, y, &options, Resolution::default()).unwrap_err().to_string()
+        };
+        assert!(refused(1e4, 1e4, Spatial::default()).starts_with("sigma_x"));
+        assert!(refused(0.1, 1e300, Spatial::default()).starts_with("sigma_y"));
+        let wide = Spatial { rule: Rule::Convis, border: 1e12, ..Spatial::default() };
+        assert!(refused(0.1, 0.1, wide).starts_with("sigma_x"));
     }
 }

@@ -7,8 +7,10 @@
 //! | file | equation |
 //! |---|---|
 //! | [`Sgd`] | gradient descent with momentum |
-//! | [`Adam`], [`AdamW`] | moments of the gradient |
-//! | [`Adagrad`], [`RmsProp`] | steps divided by the size of past gradients |
+//! | [`Adam`], [`AdamW`], [`Adamax`], [`NAdam`], [`RAdam`] | moments of the gradient |
+//! | [`Adagrad`], [`RmsProp`], [`Adadelta`] | steps divided by the size of past gradients |
+//! | [`Rprop`] | the sign of the gradient alone |
+//! | [`Asgd`] | gradient descent that slows down, and its mean |
 //! | [`Lbfgs`] | quasi-Newton, with or without line search |
 //! | [`CautiousLbfgs`] | the same, never to a worse place |
 //! | [`FiniteDifferenceGradient`] | secant steps to the root of each number's gradient |
@@ -30,25 +32,37 @@
 //! # Ok::<(), convis::Error>(())
 //! ```
 
+mod adadelta;
 mod adagrad;
 mod adam;
+mod adamax;
+mod asgd;
 mod cautious_lbfgs;
 mod finite_difference_gradient;
 mod lbfgs;
+mod nadam;
 mod parameter_vector;
+mod radam;
 mod rms_prop;
+mod rprop;
 mod sgd;
 mod strong_wolfe;
 
 use std::collections::BTreeMap;
 
+pub use adadelta::Adadelta;
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
+pub use adamax::Adamax;
+pub use asgd::Asgd;
 pub use cautious_lbfgs::CautiousLbfgs;
 pub use finite_difference_gradient::FiniteDifferenceGradient;
 pub use lbfgs::{Lbfgs, LineSearch};
+pub use nadam::NAdam;
 pub use parameter_vector::ParameterVector;
+pub use radam::RAdam;
 pub use rms_prop::RmsProp;
+pub use rprop::Rprop;
 pub use sgd::Sgd;
 
 use crate::{Error, Result};
@@ -197,6 +211,12 @@ mod tests {
             Box::new(AdamW { lr: 0.1, weight_decay: 1e-6, ..AdamW::default() }),
             Box::new(Adagrad { lr: 0.5, ..Adagrad::default() }),
             Box::new(RmsProp { lr: 0.01, momentum: 0.1, centered: true, ..RmsProp::default() }),
+            Box::new(Adadelta { lr: 20.0, ..Adadelta::default() }),
+            Box::new(Adamax { lr: 0.1, ..Adamax::default() }),
+            Box::new(NAdam { lr: 0.1, ..NAdam::default() }),
+            Box::new(RAdam { lr: 0.1, ..RAdam::default() }),
+            Box::new(Rprop::default()),
+            Box::new(Asgd { lr: 0.05, lambd: 1e-6, t0: 300.0, ..Asgd::default() }),
             Box::new(Lbfgs { max_iter: 3, line_search: LineSearch::None, ..Lbfgs::default() }),
             Box::new(Lbfgs { max_iter: 3, line_search: LineSearch::StrongWolfe, ..Lbfgs::default() }),
             Box::new(CautiousLbfgs::new(Lbfgs { max_iter: 3, ..Lbfgs::default() })),

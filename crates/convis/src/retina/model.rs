@@ -7,7 +7,7 @@ use std::sync::Arc;
 use convis_kernels::delay_line::DelayLine;
 use convis_kernels::integrate_and_fire::Integration;
 
-use super::{Bipolar, GanglionInput, GanglionSpiking, Opl};
+use super::{Bipolar, GanglionInput, GanglionSpiking, Opl, OplKind};
 use crate::layer::{Layer, Output, Part, Scope, parameter};
 use crate::spiking::Surrogate;
 use crate::{Resolution, Result, Tensor};
@@ -18,6 +18,8 @@ use crate::{Resolution, Result, Tensor};
 pub struct RetinaOptions {
     /// Outer plexiform layer.
     pub opl: bool,
+    /// The filter of the outer plexiform layer.
+    pub opl_filter: OplKind,
     /// Bipolar cells.
     pub bipolar: bool,
     /// Ganglion-cell input.
@@ -34,6 +36,7 @@ impl Default for RetinaOptions {
     fn default() -> Self {
         Self {
             opl: true,
+            opl_filter: OplKind::default(),
             bipolar: true,
             gang: true,
             spikes: true,
@@ -119,7 +122,7 @@ impl Retina {
     pub fn new(options: RetinaOptions, resolution: Resolution) -> Result<Self> {
         let mut retina = Self::empty(options, resolution);
         if options.opl {
-            let opl = Opl::new(resolution)?;
+            let opl = Opl::with_filter(options.opl_filter, resolution)?;
             parameter(&opl, "opl_filter.lambda_opl")?.set(10.0)?;
             retina.add("opl", opl);
         }

@@ -6,7 +6,7 @@ use super::{keep_step, noise_strength, setting, smooth};
 use crate::error::nearest;
 use crate::layer::{Layer, Output, Part, Scope};
 use crate::parameter::{Parameter, Range, Spec};
-use crate::{Error, Resolution, Result, Tensor};
+use crate::{DType, Error, Resolution, Result, Tensor};
 
 const A: Spec = smooth("a", "1/ms", "Speed of the recovery variable u.", 0.02, Range::Any);
 const B: Spec = smooth("b", "", "Sensitivity of u to the potential.", 0.2, Range::Any);
@@ -78,8 +78,8 @@ pub const PRESETS: [Preset; 20] = [
 /// Pairs of Euler half-steps of at most 1 ms together: [`convis_kernels::izhikevich`].
 ///
 /// # Shapes
-/// Input I `[batch, channel, time, height, width]`. Output: spikes per step, of the same sizes and the input's type; or,
-/// unless `output_only_spikes`, with three times the channels: spikes, v and u after the reset. State: `v` (c at the
+/// Input I `[batch, channel, time, height, width]`. Output: spikes per step, bytes of the same sizes; or, unless
+/// `output_only_spikes`, numbers of the input's type with three times the channels: spikes, v and u after the reset. State: `v` (c at the
 /// start), `u` (b·c), `step`.
 ///
 /// # Parameters
@@ -177,7 +177,10 @@ impl Layer for Izhikevich {
         let parameters = self.parameters.each_ref().map(|parameter| scope.scalar(parameter));
         let threshold = self.threshold.scalar();
         let cells = Operation { setting, threshold, only_spikes: self.output_only_spikes };
-        let output = scope.apply(&cells, &parameters, &[input], &["v", "u"])?;
+        let mut output = scope.apply(&cells, &parameters, &[input], &["v", "u"])?;
+        if self.output_only_spikes {
+            output = output.cast(DType::U8);
+        }
         keep_step(scope, setting.noise.first_step + setting.signal.frames as u64)?;
         Ok(output.into())
     }

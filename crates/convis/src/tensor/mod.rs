@@ -127,6 +127,10 @@ macro_rules! by_type {
 }
 use by_type;
 
+/// The most numbers of a kernel or of the memory of a delay: 2 GB in double precision. More is a slip of units, and
+/// asking the system for it would end the program.
+pub(crate) const MOST_NUMBERS: usize = 1 << 28;
+
 /// The numbers of a tensor whose type is known.
 fn slice<T: Numbers>(tensor: &Tensor) -> &[T] {
     tensor.numbers().unwrap_or(&[])

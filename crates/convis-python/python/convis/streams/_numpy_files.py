@@ -82,7 +82,7 @@ class NumpyWriter(Stream):
     path : str or path
         The file; an older one of that name is replaced.
     dtype : numpy dtype, optional
-        Type of the numbers; by default that of the first frames.
+        Type of the numbers; by default that of the first frames. Later frames that it cannot hold are refused.
 
     Examples
     --------
@@ -122,7 +122,17 @@ class NumpyWriter(Stream):
         self._size = (array.shape[1], array.shape[2])
         if self._dtype is None:
             self._dtype = array.dtype
-        self._draft.file.write(np.ascontiguousarray(array, self._dtype).data)
+        with np.errstate(invalid="ignore", over="ignore"):
+            kept = np.ascontiguousarray(array, self._dtype)
+        # Rounding is what a type of fewer digits is asked for; other numbers than came are not.
+        same = self._dtype.kind == "f" and array.dtype.kind == "f"
+        lost = np.isinf(kept) & ~np.isinf(array) if same else kept != array
+        if lost.any():
+            raise ValueError(
+                f"frames: expected numbers that {self._dtype} can hold, the type of the file, got {array[lost].flat[0]}; say "
+                'which type it is to have, e.g. dtype="float32"'
+            )
+        self._draft.file.write(kept.data)
         self._written += len(array)
 
     def _remaining(self) -> int:

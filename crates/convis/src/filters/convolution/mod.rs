@@ -21,6 +21,7 @@ use convis_kernels::conv3d::{Border, Conv3d as Operation};
 use super::{History, Plan, PlanChoice};
 use crate::layer::{Output, Part, Scope};
 use crate::parameter::{Parameter, Range, Shape, Spec};
+use crate::tensor::MOST_NUMBERS;
 use crate::{DType, Error, Resolution, Result, Tensor};
 
 /// How a convolution treats the edges of a movie.
@@ -110,6 +111,11 @@ impl Convolution {
         }
         if shape.contains(&0) {
             return Err(Error::argument("kernel_size", "sizes of at least 1", format!("{:?}", &shape[2..])));
+        }
+        let numbers = shape.iter().try_fold(1usize, |numbers, &size| numbers.checked_mul(size));
+        if numbers.is_none_or(|numbers| numbers > MOST_NUMBERS) {
+            let expected = format!("at most {MOST_NUMBERS} weights with its channels");
+            return Err(Error::argument("kernel_size", expected, format!("{:?}", &shape[2..])));
         }
         Ok(Self {
             weight: Parameter::array(WEIGHT, shape, Shape::AnyLengths),

@@ -145,7 +145,7 @@ impl Coordinates {
     }
 
     /// dx/du at coordinates.
-    pub(super) fn slopes(&self, u: &[f64]) -> Vec<f64> {
+    pub fn slopes(&self, u: &[f64]) -> Vec<f64> {
         self.0.iter().zip(u).map(|((domain, scale), &u)| domain.slope(*scale, u)).collect()
     }
 
