@@ -1,6 +1,7 @@
 //! The frames of a movie at the steps of a model.
 
 use convis::run::Frames;
+use convis::tensor::Numbers;
 use convis::tensor::buffer::Buffer;
 use convis::{Error, Result, Tensor};
 use convis_io::FrameSource;
@@ -18,7 +19,7 @@ const MOST_NUMBERS: usize = 1 << 26;
 /// counted in whole numbers, so nothing drifts. Before step 0 the first frame can be shown for a while.
 ///
 /// After an interruption the movie simply ends.
-pub struct HeldFrames {
+pub struct HeldFrames<T = f32> {
     source: Box<dyn FrameSource>,
     interpolate: bool,
     /// Steps before step 0 that are still to come.
@@ -30,8 +31,37 @@ pub struct HeldFrames {
     advance: u128,
     period: u128,
     stage: Stage,
-    now: Vec<f32>,
-    next: Vec<f32>,
+    now: Vec<T>,
+    next: Vec<T>,
+}
+
+/// A precision in which frames are shown.
+pub trait Shade: Numbers {
+    /// Reads the next frame.
+    fn read(source: &mut dyn FrameSource, into: &mut [Self]) -> convis_io::Result<bool>;
+
+    /// What lies between two numbers, at a share of the way.
+    fn between(now: Self, next: Self, share: f64) -> Self;
+}
+
+impl Shade for f32 {
+    fn read(source: &mut dyn FrameSource, into: &mut [Self]) -> convis_io::Result<bool> {
+        source.next_frame(into)
+    }
+
+    fn between(now: Self, next: Self, share: f64) -> Self {
+        now + share as Self * (next - now)
+    }
+}
+
+impl Shade for f64 {
+    fn read(source: &mut dyn FrameSource, into: &mut [Self]) -> convis_io::Result<bool> {
+        source.next_frame_f64(into)
+    }
+
+    fn between(now: Self, next: Self, share: f64) -> Self {
+        now + share * (next - now)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -59,7 +89,7 @@ pub struct Timing {
     pub most_frames: Option<u64>,
 }
 
-impl HeldFrames {
+impl<T: Shade> HeldFrames<T> {
     /// A movie at the steps of a model.
     ///
     /// # Errors
@@ -82,8 +112,8 @@ impl HeldFrames {
             advance: advance / divisor,
             period: period / divisor,
             stage: Stage::Fresh,
-            now: vec![0.0; pixels],
-            next: vec![0.0; pixels],
+            now: vec![T::default(); pixels],
+            next: vec![T::default(); pixels],
         })
     }
 
@@ -111,7 +141,7 @@ impl HeldFrames {
         }
         self.frames_left -= 1;
         let into = if next { &mut self.next } else { &mut self.now };
-        match self.source.next_frame(into) {
+        match T::read(&mut *self.source, into) {
             Ok(more) => Ok(more),
             // Ctrl-C reaches the programs at the other end of a pipe, too.
             Err(_) if interrupt::requested() => Ok(false),
@@ -144,13 +174,13 @@ impl HeldFrames {
     }
 
     /// Writes what the present step sees and goes on to the next; false after the last.
-    fn step(&mut self, out: &mut [f32]) -> Result<bool> {
+    fn step(&mut self, out: &mut [T]) -> Result<bool> {
         self.prepare()?;
         let Stage::Showing { next } = self.stage else { return Ok(false) };
         if next && self.phase > 0 {
-            let share = (self.phase as f64 / self.period as f64) as f32;
+            let share = self.phase as f64 / self.period as f64;
             for ((out, &now), &next) in out.iter_mut().zip(&self.now).zip(&self.next) {
-                *out = now + share * (next - now);
+                *out = T::between(now, next, share);
             }
         } else {
             out.copy_from_slice(&self.now);
@@ -164,7 +194,7 @@ impl HeldFrames {
     }
 }
 
-impl Frames for HeldFrames {
+impl<T: Shade> Frames for HeldFrames<T> {
     fn next_frames(&mut self, most: usize) -> Result<Option<Tensor>> {
         if interrupt::requested() {
             return Ok(None);
@@ -224,7 +254,7 @@ mod tests {
 
     /// Everything a model sees, taken in chunks of 1, 2, 3, … steps.
     fn seen(frames: u64, timing: &Timing) -> Vec<f32> {
-        let mut held = HeldFrames::new(Box::new(Numbered(0, frames)), timing).unwrap();
+        let mut held: HeldFrames = HeldFrames::new(Box::new(Numbered(0, frames)), timing).unwrap();
         let expected = held.steps().unwrap() + timing.lead_in;
         let (mut all, mut most) = (vec![], 1);
         while let Some(part) = held.next_frames(most).unwrap() {

@@ -68,8 +68,11 @@ enum Command {
 const ORIGINAL: [&str; 4] = ["virtual-retina", "reconstruct", "gratings", "shapley-victor"];
 
 fn main() -> ExitCode {
-    let arguments = original::with_two_dashes::<Arguments>(std::env::args_os(), &ORIGINAL);
-    let result = match Arguments::parse_from(arguments).command {
+    let arguments = match original::with_two_dashes::<Arguments>(std::env::args_os(), &ORIGINAL) {
+        Ok(arguments) => Arguments::parse_from(arguments),
+        Err(message) => return fail(&Error::Usage(message)),
+    };
+    let result = match arguments.command {
         Some(Command::Demo(arguments)) => commands::demo::demo(&arguments),
         Some(Command::Run(arguments)) => commands::run::run(&arguments),
         Some(Command::Describe(arguments)) => commands::describe::describe(&arguments),
@@ -84,13 +87,16 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let kind = if matches!(error, Error::Interrupted(_)) { "" } else { "error: " };
-            // Where even that cannot be written, the exit code remains.
-            writeln!(io::stderr(), "{kind}{error}").ok();
-            ExitCode::from(error.exit_code())
-        }
+        Err(error) => fail(&error),
     }
+}
+
+/// Says why, and what the shell is told.
+fn fail(error: &Error) -> ExitCode {
+    let kind = if matches!(error, Error::Interrupted(_)) { "" } else { "error: " };
+    // Where even that cannot be written, the exit code remains.
+    writeln!(io::stderr(), "{kind}{error}").ok();
+    ExitCode::from(error.exit_code())
 }
 
 /// Runs `work` with so many threads, or as many as the library chooses.

@@ -156,6 +156,25 @@ pub fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Refuses to write over what is read: `outputs` and `inputs` are files, `remedy` says what to do instead.
+pub fn check_no_input_is_written<'a>(
+    outputs: impl IntoIterator<Item = PathBuf>,
+    inputs: impl IntoIterator<Item = &'a str>,
+    remedy: &str,
+) -> Result<()> {
+    // Of what does not exist nothing can be lost.
+    let outputs: Vec<(PathBuf, PathBuf)> =
+        outputs.into_iter().filter_map(|path| Some((path.canonicalize().ok()?, path))).collect();
+    for input in inputs {
+        let Ok(same) = Path::new(input).canonicalize() else { continue };
+        if let Some((_, output)) = outputs.iter().find(|(path, _)| *path == same) {
+            let output = output.display();
+            return Err(Error::Usage(format!("{output} would be written over the input {input}: {remedy}")));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses an output whose folder does not exist, before anything is computed.
 pub fn check_folder_of(path: &Path) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -93,6 +93,15 @@ fn help_teaches_and_fits_the_terminal() {
         (&["describe", "GanglionInput"], &["Equation", "gang_0_input.i_0 = 37 Hz", "gang_1_input.sign = -1"]),
         (&["describe", "lnln"], &["Equation", "Source", "conv2.weight = 1 × 1 × 5 × 5 × 5 numbers"]),
         (&["describe", "--list"], &["Filters", "SmoothConv", "McIntosh"]),
+        (
+            &["describe", "--retina"],
+            &[
+                "<square-array>\n  ganglion-layers.*.spiking-channel.square-array\n",
+                "temporal-step__sec = 1  (s)",
+                "parvocellular-ganglion-layer",
+                "a whole number from 0 to 20",
+            ],
+        ),
     ] {
         let shown = done(here, arguments);
         for part in parts {

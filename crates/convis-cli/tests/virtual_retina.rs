@@ -113,7 +113,16 @@ fn an_old_script_runs_with_one_word_changed() {
     assert!(said.starts_with("60 steps (0.300 s) in ") && said.ends_with("Written to results"), "{said}");
 
     let results = here.join("results");
-    let maps = ["bipolar", "ganglion_Layer_0", "ganglion_Layer_1", "opl"];
+    let maps = [
+        "bipolar",
+        "cgc_adaptation",
+        "cgc_attenuation",
+        "ganglion_Layer_0",
+        "ganglion_Layer_1",
+        "horizontal",
+        "opl",
+        "receptor",
+    ];
     let mut expected: Vec<String> = ["retina.xml", "simulation.txt", "spikes.spk"].map(String::from).to_vec();
     expected.extend(maps.iter().flat_map(|map| [format!("{map}.inr"), format!("{map}CP.inr")]));
     expected.sort();
@@ -121,9 +130,17 @@ fn an_old_script_runs_with_one_word_changed() {
 
     let index = SimulationIndex::read(results.join("simulation.txt")).unwrap();
     assert_eq!((index.steps, index.repetition, index.input.len()), (60, 6, 10));
+    assert!(index.input.iter().all(|input| Path::new(input).is_absolute()));
+    assert_eq!(index.options, "-seed 0");
     let (height, width, opl) = movie(&results.join("opl.inr"));
     assert_eq!((height as u64, width as u64), (index.height, index.width));
     assert_eq!(opl.len(), 30 * height * width);
+    // Leaks of 5 Hz, and what gain control adds to them, in steps of 5 ms.
+    let (_, _, attenuation) = movie(&results.join("cgc_attenuation.inr"));
+    let (_, _, adaptation) = movie(&results.join("cgc_adaptation.inr"));
+    let rest = (-0.005f64 * 5.0).exp();
+    assert!(attenuation.iter().all(|share| (0.0..=rest).contains(share)) && attenuation[0] == rest);
+    assert!(adaptation.iter().any(|conductance| *conductance > 1.0));
     let (_, _, middle) = movie(&results.join("oplCP.inr"));
     let at = height / 2 * width + width / 2;
     assert!(middle.iter().zip(opl.chunks(height * width)).all(|(middle, frame)| *middle == frame[at]));
@@ -188,7 +205,9 @@ fn frames_are_chosen_cut_and_enlarged() {
         &["virtual-retina", "-i", "list.txt", "-ret", "preset:linear", "-outD", "out", "-initVal", "100"],
     );
     let index = SimulationIndex::read(here.join("out/simulation.txt")).unwrap();
-    assert_eq!((index.steps, index.input), (2, vec!["frame3.png".to_owned(), "frame1.png".to_owned()]));
+    let inputs = ["frame3.png", "frame1.png"].map(|name| here.canonicalize().unwrap().join(name));
+    assert_eq!((index.steps, index.options.as_str()), (2, "-initVal 100 -seed 0"));
+    assert!(index.input.iter().map(Path::new).eq(&inputs));
 }
 
 #[test]
@@ -214,10 +233,11 @@ fn a_movie_comes_back_from_spikes() {
     let here = folder.path();
     done(here, &["virtual-retina", "movie.npy", "-ret", "retina.xml", "-r", "10", "-outD", "out"]);
     let said = done(here, &["reconstruct", "-i", "out/simulation.txt", "-o", "all.inr", "-w", "2"]);
-    assert!(said.starts_with("100 frames of "), "{said}");
+    // One more than steps: a spike is seen from the next frame on.
+    assert!(said.starts_with("101 frames of "), "{said}");
     let (height, width, rates) = movie(&here.join("all.inr"));
     // Cells fire at some tens of Hz; where there is none, there is nothing.
-    let last = &rates[99 * height * width..];
+    let last = &rates[100 * height * width..];
     let mean = last.iter().sum::<f64>() / last.iter().filter(|rate| **rate > 0.0).count() as f64;
     assert!((15.0..150.0).contains(&mean) && rates.iter().all(|rate| *rate >= 0.0), "{mean}");
     assert!(rates[..height * width].iter().all(|rate| *rate == 0.0));
@@ -259,7 +279,7 @@ fn a_movie_comes_back_from_spikes() {
         ],
     );
     let (_, columns, part) = movie(&here.join("part.inr"));
-    assert_eq!((columns, part.len()), (4, 10 * height * 4));
+    assert_eq!((columns, part.len()), (4, 11 * height * 4));
 
     for (arguments, message) in [
         (&["-o", "r.npy"][..], "give a name that ends so"),
@@ -279,6 +299,240 @@ fn a_movie_comes_back_from_spikes() {
     fs::write(here.join("out/spikes.spk"), "100000 0.1\n").unwrap();
     let error = refused(here, &["reconstruct", "-i", "out/simulation.txt", "-o", "r.inr"], 1);
     assert!(error.contains("cell 100000 is not in the description"), "{error}");
+}
+
+#[test]
+fn a_reconstruction_has_the_spikes_and_the_picture_that_were_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let index = SimulationIndex {
+        retina: "retina.xml".into(),
+        spikes: "spikes.spk".into(),
+        steps: 20,
+        step_s: 0.005,
+        width: 21,
+        height: 20,
+        ..SimulationIndex::default()
+    };
+    index.write(here.join("simulation.txt"), []).unwrap();
+    fs::write(here.join("retina.xml"), RETINA.replace("sigma-V='0.1'", "")).unwrap();
+    let made = |spikes: &str, options: &[&str]| {
+        fs::write(here.join("spikes.spk"), spikes).unwrap();
+        let mut arguments =
+            vec!["reconstruct", "-i", "simulation.txt", "-o", "r.inr", "-k", "0", "-lat", "1"];
+        arguments.extend(options);
+        let said = done(here, &arguments);
+        let (height, width, rates) = movie(&here.join("r.inr"));
+        let seen: Vec<usize> =
+            rates.chunks(height * width).map(|f| f.iter().filter(|r| **r > 0.0).count()).collect();
+        (said, (height, width), seen)
+    };
+    // The last step's spike is seen in a frame of its own.
+    let (said, _, seen) = made("0 0.0999\n", &[]);
+    assert!(said.contains("21 frames") && said.contains("from 1 spike:"), "{said}");
+    assert!(seen[20] > 0 && seen[..20].iter().all(|pixels| *pixels == 0));
+    // From 20 to 60 ms: not before, and up to the end.
+    let (said, _, seen) =
+        made("0 0.0125\n0 0.02\n1 0.055\n0 0.0601\n", &["-b", "20", "-e", "60", "-s", "10"]);
+    assert!(said.contains("5 frames") && said.contains("from 2 spikes:"), "{said}");
+    assert_eq!(seen.iter().map(|pixels| usize::from(*pixels > 0)).collect::<Vec<_>>(), [1, 0, 0, 0, 1]);
+    // Squares are as wide as -w says.
+    let (_, _, seen) = made("0 0.02\n", &["-p", "0", "-w", "2"]);
+    assert_eq!(seen[4], 4);
+
+    // The picture is what the arrays of cells cover: 94 of 128 pixels of the primate example.
+    write_npy(here.join("m.npy"), &Array::new([2, 128, 160], vec![90_u8; 2 * 128 * 160]).unwrap()).unwrap();
+    done(here, &["virtual-retina", "m.npy", "-ret", "preset:primate", "-outD", "primate", "-r", "4"]);
+    let said = done(
+        here,
+        &["reconstruct", "-i", "primate/simulation.txt", "-o", "p.inr", "-ch", "1", "0", "-w", "2"],
+    );
+    assert!(said.starts_with("9 frames of 94 × 94 pixels"), "{said}");
+}
+
+#[test]
+fn inputs_are_never_written_over() {
+    let folder = with_retina();
+    let here = folder.path();
+    let before = fs::read(here.join("retina.xml")).unwrap();
+    let error = refused(here, &["virtual-retina", "movie.npy", "-ret", "retina.xml"], 2);
+    assert!(error.contains("retina.xml would be written over the input retina.xml"), "{error}");
+    assert!(error.contains("-outD"), "{error}");
+    assert_eq!(fs::read(here.join("retina.xml")).unwrap(), before);
+    done(here, &["convert", "movie.npy", "opl.inr"]);
+    let arguments = ["virtual-retina", "opl.inr", "-ret", "preset:linear", "-savemap"];
+    let error = refused(here, &arguments, 2);
+    assert!(error.contains("opl.inr would be written over the input opl.inr"), "{error}");
+    let error = refused(here, &["convert", "opl.inr", "./opl.inr"], 2);
+    assert!(error.contains("choose another name"), "{error}");
+}
+
+#[test]
+fn cells_keep_their_numbers_and_are_looked_for_on_the_map() {
+    let folder = with_retina();
+    let here = folder.path();
+    let units = "<unit x-offset__deg='0' y-offset__deg='0' mvaspike-id='77'/><unit x-offset__deg='1000'/>";
+    let beside = RETINA.replace("<unit x-offset__deg='0' y-offset__deg='0'/>", units);
+    fs::write(
+        here.join("units.xml"),
+        beside.replace("<square-array uniform-density__inv-deg='2'/>", "<unit/>"),
+    )
+    .unwrap();
+    let run = output(here, &["virtual-retina", "movie.npy", "-ret", "units.xml", "-r", "20", "-outD", "out"]);
+    let warning = text(&run.stderr);
+    assert!(run.status.success() && warning.contains("layer 1: 1 of 3 cells stand off the map"), "{warning}");
+    assert!(warning.contains("x = 1000, y = 0 deg"), "{warning}");
+    let saved = fs::read_to_string(here.join("out/retina.xml")).unwrap();
+    let ids: Vec<&str> =
+        saved.split("mvaspike-id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(ids, ["0", "77", "1", "2"]);
+    let mut seen: Vec<u32> = spikes(&here.join("out/spikes.spk")).iter().map(|spike| spike.unit).collect();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen, [0, 1, 2, 77]);
+    done(here, &["reconstruct", "-i", "out/simulation.txt", "-o", "r.inr"]);
+
+    fs::write(here.join("twice.xml"), saved.replace("mvaspike-id=\"2\"", "mvaspike-id=\"77\"")).unwrap();
+    let error = refused(here, &["virtual-retina", "movie.npy", "-ret", "twice.xml"], 1);
+    assert!(error.contains("mvaspike-id, found 77, which") && error.contains("in line "), "{error}");
+}
+
+#[test]
+fn too_many_cells_are_refused_by_the_attribute_that_asks_for_them() {
+    let folder = with_retina();
+    let here = folder.path();
+    write_npy(here.join("m.npy"), &Array::new([1, 128, 160], vec![90_u8; 128 * 160]).unwrap()).unwrap();
+    done(here, &["convert", "preset:parasol", "p.xml"]);
+    let parasol = fs::read_to_string(here.join("p.xml")).unwrap();
+    let ppd = parasol.split("pixels-per-degree=\"").nth(1).unwrap().split('"').next().unwrap();
+    let coarse = parasol.replace(&format!("pixels-per-degree=\"{ppd}\""), "pixels-per-degree=\"0.05\"");
+    fs::write(here.join("coarse.xml"), coarse).unwrap();
+    fs::write(here.join("dense.xml"), RETINA.replace("inv-deg='2'", "inv-deg='1e5'")).unwrap();
+    for (name, attribute) in [
+        (
+            "coarse.xml",
+            "ganglion-layers.0.spiking-channel.square-array.uniform-density__inv-deg: expected at most",
+        ),
+        (
+            "dense.xml",
+            "ganglion-layers.0.spiking-channel.square-array.uniform-density__inv-deg: expected at most",
+        ),
+    ] {
+        let error = refused(here, &["virtual-retina", "m.npy", "-ret", name], 1);
+        assert!(error.contains(name) && error.contains(attribute), "{error}");
+    }
+}
+
+#[test]
+fn double_precision_stays_double() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let numbers: Vec<f64> = (0..3 * 20).map(|i| 100.0 + f64::from(i) / 7.0).collect();
+    write_npy(here.join("m.npy"), &Array::new([3, 4, 5], numbers.clone()).unwrap()).unwrap();
+    done(here, &["convert", "m.npy", "m.inr"]);
+    assert_eq!(movie(&here.join("m.inr")).2, numbers);
+    let opl = |input: &str, single: &[&str]| {
+        let mut arguments =
+            vec!["virtual-retina", input, "-ret", "preset:linear", "-savemap", "-outD", "out"];
+        arguments.extend(single);
+        done(here, &arguments);
+        movie(&here.join("out/opl.inr")).2
+    };
+    let exact = opl("m.npy", &[]);
+    assert_eq!(exact, opl("m.inr", &[]));
+    let rounded: Vec<f64> = numbers.iter().map(|x| f64::from(*x as f32)).collect();
+    write_npy(here.join("rounded.npy"), &Array::new([3, 4, 5], rounded).unwrap()).unwrap();
+    assert_ne!(exact, opl("rounded.npy", &[]));
+    assert_eq!(opl("m.npy", &["-single"]), opl("rounded.npy", &["-single"]));
+
+    write_npy(here.join("huge.npy"), &Array::new([1, 4, 5], vec![1e300; 20]).unwrap()).unwrap();
+    let single = ["virtual-retina", "huge.npy", "-ret", "preset:linear", "-single", "-outD", "."];
+    let error = refused(here, &single, 1);
+    assert!(error.contains("found 1e300"), "{error}");
+    let error = refused(here, &["run", "huge.npy", "--out", "r.npz"], 1);
+    assert!(error.contains("finite numbers that fit into 32 bits, found 1e300 at row 0"), "{error}");
+}
+
+#[test]
+fn old_options_are_taken_or_refused_by_name() {
+    let folder = with_retina();
+    let here = folder.path();
+    let run = ["virtual-retina", "movie.npy", "-ret", "retina.xml", "-outD", "out"];
+    for (more, message) in [
+        (&["-hdf5"][..], "-hdf5 of Virtual Retina is not offered"),
+        (&["-format", "avi"], "--format"),
+        (&["-saveMap"], "option -saveMap does not exist; did you mean -savemap?"),
+        (&["-initval", "3"], "did you mean -initVal?"),
+        (&["-sed=4"], "did you mean -seed=4?"),
+        (&["-x", "0", "-y", "0"], "0: the middle of the retina on the border leaves nothing around it"),
+    ] {
+        let arguments: Vec<&str> = run.iter().chain(more).copied().collect();
+        let error = refused(here, &arguments, 2);
+        assert!(error.contains(message), "{error}");
+    }
+    for (option, message) in
+        [("-sup", "-sup of Virtual Retina"), ("-timeSize", "-timeSize of Virtual Retina")]
+    {
+        let error = refused(here, &["reconstruct", "-i", "x", "-o", "y.inr", option], 2);
+        assert!(error.contains(message), "{error}");
+    }
+    let more = ["-format", "inr", "-seed=4", "-r2", "-q0", "-modern", "-initVal", "100"];
+    let arguments: Vec<&str> = run.iter().chain(&more).copied().collect();
+    done(here, &arguments);
+    let index = SimulationIndex::read(here.join("out/simulation.txt")).unwrap();
+    assert_eq!((index.steps, index.options.as_str()), (20, "-initVal 100 -seed 4 -modern"));
+
+    // Modern, adapted to the luminance that is shown: nothing happens.
+    write_npy(here.join("grey.npy"), &Array::new([4, 9, 9], vec![100_u8; 4 * 81]).unwrap()).unwrap();
+    let grey =
+        ["virtual-retina", "grey.npy", "-ret", "preset:linear", "-savemap", "-outD", "grey", "-modern"];
+    let receptor = |more: &[&str]| {
+        let arguments: Vec<&str> = grey.iter().chain(more).copied().collect();
+        done(here, &arguments);
+        movie(&here.join("grey/receptor.inr")).2
+    };
+    let steady = 10.0 * 100.0 / 255.0;
+    assert!(receptor(&["-initVal", "100"]).iter().all(|current| (current - steady).abs() < 1e-9));
+    assert!(receptor(&[])[0] < steady - 0.01);
+}
+
+#[test]
+fn switched_off_nodes_are_warned_of_in_xml() {
+    let folder = tempfile::tempdir().unwrap();
+    let convert = |to: &str| text(&output(folder.path(), &["convert", "preset:toolbox-2018", to]).stderr);
+    let warning = convert("t.xml");
+    assert!(
+        warning.starts_with("warning: t.xml: switched off") && warning.contains("log-polar-scheme"),
+        "{warning}"
+    );
+    assert_eq!(convert("t.toml"), "");
+}
+
+#[test]
+fn shapley_victor_computes_as_its_help_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let phases = |more: &[&str]| {
+        let one = ["shapley-victor", "-ret", "preset:cat-x-example", "-nP", "1", "-out", "s.npz"];
+        let arguments: Vec<&str> = one.iter().chain(more).copied().collect();
+        done(here, &arguments);
+        let arrays = read_npz(here.join("s.npz")).unwrap();
+        (arrays["phase_deg"].to_f64().unwrap(), arrays["amplitude_hz"].to_f64().unwrap())
+    };
+    let (original, current) = phases(&["-hCont", "0.0125"]);
+    let (modern, _) = phases(&["-hCont", "0.0125", "-modern"]);
+    // Five steps of 5 ms are late by about 70 degrees at 7.8 Hz in comparison with none.
+    let late = (modern[5] - original[5]).rem_euclid(360.0);
+    assert!((20.0..90.0).contains(&(modern[4] - original[4]).rem_euclid(360.0)), "{modern:?} {original:?}");
+    assert!((40.0..180.0).contains(&late), "{late}");
+    // Spikes follow the current.
+    let (_, spikes) = phases(&["-tr", "2", "-hCont", "0.1", "-lCont", "0.1"]);
+    assert!(
+        spikes.iter().all(|rate| rate.is_finite()) && spikes[4] > 0.5 * current[4],
+        "{spikes:?} {current:?}"
+    );
+    done(here, &["convert", "preset:linear", "l.xml"]);
+    assert!(refused(here, &["shapley-victor", "-ret", "l.xml"], 1).contains("l.xml: layer"));
 }
 
 #[test]
@@ -318,6 +572,10 @@ fn gratings_do_what_their_equations_say() {
     let error = refused(here, &["gratings", "-o", "x.inr", "-Cont", "2"], 2);
     assert!(error.contains("contrast: expected a number from 0 to 1"), "{error}");
     assert!(refused(here, &["gratings", "-o", "x.gif"], 2).contains(".inr or .npy"));
+    let error = refused(here, &["gratings", "-o", "x.inr", "-l", "0.0001"], 2);
+    assert!(error.contains("-l 0.0001: at least one frame expected"), "{error}");
+    let help = text(&output(here, &["gratings", "--help"]).stdout);
+    assert!(help.contains("cos(2π(x/T − f·t) + p − tp)"));
 }
 
 #[test]
@@ -367,6 +625,7 @@ fn files_become_others_and_come_back() {
 fn unusable_arguments_are_refused_before_anything_is_written() {
     let folder = with_retina();
     let here = folder.path();
+    fs::create_dir(here.join("frames")).unwrap();
     for (arguments, code, message) in [
         (&["-ret", "retina.xml"][..], 2, "frames expected"),
         (&["movie.npy", "-ret", "none.xml"], 1, "cannot read none.xml"),
@@ -375,8 +634,9 @@ fn unusable_arguments_are_refused_before_anything_is_written() {
         (&["none.npy", "-ret", "retina.xml"], 1, "none.npy"),
         (&["movie.npy", "-ret", "retina.xml", "-r", "0"], 2, "-r"),
         (&["movie.npy", "-ret", "retina.xml", "-x", "40"], 2, "a pixel from 0 to 39"),
+        (&["movie.npy", "-ret", "retina.xml", "-x", "0"], 2, "a pixel from 1 to 39"),
         (&["movie.npy", "-ret", "retina.xml", "-bf", "5", "-ef", "4"], 2, "not before --bf"),
-        (&["movie.npy", "-ret", "retina.xml", "-bf", "50"], 1, "no frame to show"),
+        (&["movie.npy", "-ret", "preset:linear", "-outD", "frames", "-bf", "50"], 1, "no frame to show"),
         (&["movie.npy", "-ret", "retina.xml", "-initVal", "nan"], 2, "a luminance expected"),
         (&["movie.npy", "-ret", "retina.xml", "-outD", "retina.xml"], 1, "cannot make the folder"),
         (&["movie.npy", "-ret", "retina.xml", "-rett", "x"], 2, "ett"),
@@ -389,6 +649,10 @@ fn unusable_arguments_are_refused_before_anything_is_written() {
     let mut odd = InrWriter::create(here.join("odd.inr"), 3, 4).unwrap();
     odd.write_frame(&[0.0; 12]).unwrap();
     odd.finish().unwrap();
-    let error = refused(here, &["virtual-retina", "movie.npy", "odd.inr", "-ret", "retina.xml"], 1);
+    let error = refused(
+        here,
+        &["virtual-retina", "movie.npy", "odd.inr", "-ret", "preset:linear", "-outD", "frames"],
+        1,
+    );
     assert!(error.contains("frames of 30 × 40 pixels as before, found 3 × 4"), "{error}");
 }

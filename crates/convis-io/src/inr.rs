@@ -234,9 +234,19 @@ impl crate::FrameSource for InrReader {
             for (out, number) in into.iter_mut().zip(&exact) {
                 *out = *number as f32;
             }
+            if let Some(bad) = into.iter().position(|number| !number.is_finite()) {
+                let (row, column) = (bad / self.width, bad % self.width);
+                let found = format!("{:e} at row {row}, column {column}", exact[bad]);
+                let expected = "numbers that fit into single precision, up to 3e38";
+                return Err(Error::frame(&self.path, self.position - 1, expected, found, "scale the movie"));
+            }
         }
         self.exact = exact;
         more
+    }
+
+    fn next_frame_f64(&mut self, into: &mut [f64]) -> Result<bool> {
+        Self::next_frame(self, into)
     }
 }
 

@@ -15,9 +15,11 @@
 //! step_s: 0.005
 //! width: 160
 //! height: 128
+//! options: -x 80 -y 64 -seed 3
 //! ```
 //!
-//! Paths are relative to the folder of the file, unless they are absolute. Unknown keys are errors.
+//! Paths of the retina and the spikes are relative to the folder of the file, unless they are absolute. `options` are those
+//! of the run that the other lines do not say. Unknown keys are errors.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -47,6 +49,8 @@ pub struct SimulationIndex {
     pub width: u64,
     /// Rows of the simulated maps.
     pub height: u64,
+    /// Options of the run that the other fields do not say, as they were typed.
+    pub options: String,
 }
 
 /// No line is longer; a longer one is an accident or an attack.
@@ -69,12 +73,13 @@ impl SimulationIndex {
     ///     step_s: 0.005,
     ///     width: 160,
     ///     height: 128,
+    ///     options: "-seed 3".into(),
     ///     ..SimulationIndex::default()
     /// };
     /// index.write(&path, [])?;
     /// let read = SimulationIndex::read(&path)?;
     /// assert_eq!(read.spikes, folder.path().join("spikes.spk"));
-    /// assert_eq!((read.steps, read.input), (448, index.input));
+    /// assert_eq!((read.steps, read.input, read.options), (448, index.input, index.options));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -113,6 +118,7 @@ impl SimulationIndex {
                 "step_s" => index.step_s = value.parse().map_err(|_| broken())?,
                 "width" => index.width = whole()?,
                 "height" => index.height = whole()?,
+                "options" => value.clone_into(&mut index.options),
                 _ => return Err(broken()),
             }
         }
@@ -143,10 +149,16 @@ impl SimulationIndex {
         if text.lines().count() != 2 + self.input.len() {
             return Err(Error::argument("input", "names without line breaks", "one with a line break"));
         }
+        if self.options.contains('\n') {
+            return Err(Error::argument("options", "one line", "a line break"));
+        }
         text.extend([format!(
             "repetition: {}\nfirst frame: {}\nsteps: {}\nstep_s: {}\nwidth: {}\nheight: {}\n",
             self.repetition, self.first_frame, self.steps, self.step_s, self.width, self.height
         )]);
+        if !self.options.is_empty() {
+            text.extend([format!("options: {}\n", self.options)]);
+        }
         let mut draft = Draft::create(path.as_ref())?;
         let written = draft.write_all(text.as_bytes()).and_then(|()| {
             for (step, (x, y)) in eye_px.into_iter().enumerate() {

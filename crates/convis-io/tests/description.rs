@@ -108,14 +108,14 @@ fn older_names_and_both_encodings_are_read() {
 
 #[test]
 fn units_may_stand_in_the_array_or_beside_it() {
-    let unit = "<unit x-offset__deg='1' y-offset__deg='2' mvaspike-id='3'/>";
+    let unit = "<unit x-offset__deg='1' y-offset__deg='2' mvaspike-id='3'/><unit mvaspike-id='4'/>";
     let channel = |inside: &str| {
         around(&format!("<ganglion-layer><spiking-channel>{inside}</spiking-channel></ganglion-layer>"))
     };
-    let within = read(&channel(&format!("<square-array>{unit}{unit}</square-array>"))).unwrap();
-    let beside = read(&channel(&format!("<square-array/>{unit}{unit}"))).unwrap();
+    let within = read(&channel(&format!("<square-array>{unit}</square-array>"))).unwrap();
+    let beside = read(&channel(&format!("<square-array/>{unit}"))).unwrap();
     assert_eq!(within, beside);
-    assert_eq!(within.ganglion_layers[0].spiking.as_ref().unwrap().units[1].id, Some(3));
+    assert_eq!(within.ganglion_layers[0].spiking.as_ref().unwrap().units[1].id, Some(4));
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn what_is_broken_is_refused_with_its_line() {
         ),
         (&around("grey"), "found text in line 3"),
         (&around("&amp;"), "found text"),
-        (&around("<ganglion-layer sign='1' sign='1'/>"), "line 3"),
+        (&around("<ganglion-layer sign='1' sign='1'/>"), "found sign twice in line 3"),
         (&around("<ganglion-layer sign=1/>"), "line 3"),
         (
             &around("<ganglion-layer sign='two'/>"),
@@ -193,6 +193,57 @@ fn what_is_broken_is_refused_with_its_line() {
     let deep = around(&"<a>".repeat(100_000));
     let lenient = &mut Unknown::Warn(vec![]);
     assert!(parse_description(deep.as_bytes(), Syntax::Xml, Path::new("r.xml"), lenient).is_err());
+}
+
+#[test]
+fn what_could_not_be_run_is_refused_when_it_is_read_with_its_line() {
+    let opl =
+        "<outer-plexiform-layer>\n<linear-version\n center-sigma__deg='1e300'/>\n</outer-plexiform-layer>";
+    let twice = "<ganglion-layer/>\n<ganglion-layer><spiking-channel><square-array>\n<unit mvaspike-id='4'/>\n\
+                 <unit mvaspike-id='4'/></square-array></spiking-channel></ganglion-layer>";
+    let cases = [
+        (opl, "linear-version.center-sigma__deg, found 1e300 in line 5"),
+        ("<contrast-gain-control\nbipolar-inert-leaks__Hz='0'/>", "above 0 as bipolar-inert-leaks__Hz of"),
+        (
+            twice,
+            "spiking-channel.units.1.mvaspike-id, found 4, which ganglion-layers.1.spiking-channel.units.0 has in line 6",
+        ),
+        (
+            "<outer-plexiform-layer>\n<linear-version leaky-heat-equation='1'\ncenter-tau__sec='0'/></outer-plexiform-layer>",
+            "found 0 in line 5",
+        ),
+        (
+            "<outer-plexiform-layer><linear-version center-n__uint='1000'/></outer-plexiform-layer>",
+            "a whole number from 0 to 20 as center-n__uint of <linear-version>, found 1000 in line 3",
+        ),
+    ];
+    for (inside, message) in cases {
+        let error = read(&around(inside)).unwrap_err();
+        assert!(error.contains(message), "{error}");
+    }
+    let toml = |text: &str| {
+        parse_description(text.as_bytes(), Syntax::Toml, Path::new("r.toml"), &mut Unknown::Refuse)
+            .unwrap_err()
+            .to_string()
+    };
+    let error = toml(
+        "[retina]\npixels-per-degree = 2\n\n[[ganglion-layers]]\n[[ganglion-layers]]\nsigma-pool = 1e300\n",
+    );
+    assert!(
+        error.contains("in line 6: ganglion-layers.1.sigma-pool__deg: expected at most 8192 deg"),
+        "{error}"
+    );
+    let error = toml("[retina]\ntemporal-step = 1\npixels-per-degre = 2\n");
+    assert!(error.contains("in line 3: retina: key \"pixels-per-degre\" does not exist"), "{error}");
+    assert!(toml("[retina]\npixels = = 2\n").contains("at line 2"));
+}
+
+#[test]
+fn older_names_of_layers_become_their_names() {
+    let layers = "<parvocellular-ganglion-layer sign='1'/><magnocellular-ganglion-layer name='mine'/><ganglion-layer/>";
+    let names: Vec<_> =
+        read(&around(layers)).unwrap().ganglion_layers.into_iter().map(|layer| layer.name).collect();
+    assert_eq!(names, [Some("parvocellular".to_owned()), Some("mine".to_owned()), None]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use convis_io::{
 };
 
 use crate::error::{Error, Result};
-use crate::model::check_folder_of;
+use crate::model::{check_folder_of, check_no_input_is_written};
 use crate::text::say;
 
 /// Turn a file into one of another kind
@@ -28,6 +28,8 @@ Descriptions are read as `convis virtual-retina` reads them: older names are
 understood, unknown ones are errors with the line and the nearest name.
 In place of a file, preset:NAME is a retina of the literature: cat-x, cat-y,
 parasol, midget, primate, cat-x-example, linear, toolbox-2018.
+Virtual Retina knows no enabled=\"0\" and would simulate such nodes: an .xml that
+has some is written with a warning.
 An .npz of spikes has the arrays spike_unit and spike_time_s.
 
 Examples:
@@ -59,6 +61,7 @@ const SPIKES: [&str; 2] = ["spk", "events"];
 pub fn convert(arguments: &ConvertArguments) -> Result<()> {
     let ConvertArguments { input, output, .. } = arguments;
     check_folder_of(output)?;
+    check_no_input_is_written([output.clone()], [input.as_str()], "choose another name")?;
     let (from, to) = (ending(Path::new(input)), ending(output));
     let (from, to) = (from.as_str(), to.as_str());
     if input.starts_with("preset:") || DESCRIPTIONS.contains(&from) {
@@ -66,6 +69,14 @@ pub fn convert(arguments: &ConvertArguments) -> Result<()> {
             return Err(cannot(input, output, "a description becomes .xml, .toml or .json"));
         }
         let description = description(input, arguments.lenient)?;
+        let off = description.switched_off();
+        if to == "xml" && !off.is_empty() {
+            eprintln!(
+                "warning: {}: switched off, which Virtual Retina does not know, so that it would simulate: {}",
+                output.display(),
+                off.join(", ")
+            );
+        }
         write_description(output, &description)?;
         return Ok(());
     }
@@ -154,8 +165,8 @@ fn write_inr(input: &str, output: &Path) -> Result<()> {
     let options = OpenOptions { luminance_range: 255.0, ..OpenOptions::default() };
     let mut movie = convis_io::open(input, &options)?;
     let mut writer = InrWriter::create(output, movie.height(), movie.width())?;
-    let mut frame = vec![0.0f32; movie.height() * movie.width()];
-    while movie.next_frame(&mut frame)? {
+    let mut frame = vec![0.0; movie.height() * movie.width()];
+    while movie.next_frame_f64(&mut frame)? {
         writer.write_frame(&frame)?;
     }
     writer.finish()?;

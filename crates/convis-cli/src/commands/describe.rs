@@ -9,6 +9,8 @@ use convis::catalogue::{self, Documentation};
 use convis::layer::{Layer, layers, parameters};
 use convis::parameter::{Parameter, Range};
 use convis::retina::Retina;
+use convis::retina::RetinaDescription;
+use convis::retina::description::schema::Node;
 use convis::{Error as LibraryError, Resolution};
 use serde_json::{Value, json};
 
@@ -19,7 +21,8 @@ use crate::text::{say, wrapped};
 /// Describe the retina, one of its stages, or any layer or model of the library
 ///
 /// Of the retina and its stages, the paths are what `convis run --set` and `--config` understand. Short names are other
-/// names for the same parameter.
+/// names for the same parameter. With --retina, what a description of a retina can say, as `convis virtual-retina` reads
+/// it.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -27,6 +30,7 @@ Examples:
   convis describe bipolar          one stage
   convis describe GanglionInput    all stages of a type
   convis describe LNLN             any layer or model
+  convis describe --retina         elements and attributes of descriptions
   convis describe --list           names of all layers and models
   convis describe --json | python3 -m json.tool
   convis describe --markdown --out docs/layers")]
@@ -34,6 +38,10 @@ pub struct DescribeArguments {
     /// `retina`, the path of a stage such as `gang_0_input`, or a type such as `GanglionInput` or `Conv3d`
     #[arg(default_value = "retina")]
     model: String,
+
+    /// List all elements and attributes that a description of a retina (.xml, .toml, .json) can have
+    #[arg(long, conflicts_with_all = ["model", "json", "list", "markdown"])]
+    retina: bool,
 
     /// Print JSON
     #[arg(long)]
@@ -79,6 +87,9 @@ pub fn describe(arguments: &DescribeArguments) -> Result<()> {
     if let (true, Some(out)) = (arguments.markdown, &arguments.out) {
         return reference::write(out);
     }
+    if arguments.retina {
+        return say(&schema());
+    }
     if arguments.list {
         return say(&names());
     }
@@ -105,6 +116,44 @@ fn names() -> String {
         text += &wrapped(&names.join(" "), 2);
     }
     text
+}
+
+/// All that a description can say: elements with their keys, attributes with unit, default and meaning.
+fn schema() -> String {
+    let mut text = wrapped(
+        "What the description of a retina can say. A heading is the element of an .xml, and below it the key in .toml, \
+         .json and `set`, where * is a number from 0. What a file leaves out has the default; (–) is no unit.",
+        0,
+    );
+    list_nodes(&mut RetinaDescription::default(), "", &mut text);
+    text
+}
+
+/// The nodes below a node, and below those.
+fn list_nodes(node: &mut dyn Node, key: &str, text: &mut String) {
+    for slot in node.slots() {
+        let dot = if key.is_empty() { "" } else { "." };
+        let key = format!("{key}{dot}{}{}", slot.key, if slot.list { ".*" } else { "" });
+        let Some(below) = node.add(slot) else { continue };
+        // Writing to a String cannot fail.
+        writeln!(text, "\n<{}>\n  {key}", slot.element).ok();
+        let older = if slot.older.is_empty() {
+            String::new()
+        } else {
+            format!(" Older files call it {}.", slot.older.join(" or "))
+        };
+        let many = if slot.repeats { " There can be several." } else { "" };
+        *text += &wrapped(&format!("In <{}>. {}.{many}{older}", slot.within, slot.doc), 2);
+        for attribute in below.attributes() {
+            let default = match below.value(attribute.name) {
+                Some(value) => format!(" = {value}"),
+                None => " (none)".to_owned(),
+            };
+            writeln!(text, "\n  {}{default}  ({})", attribute.name, attribute.unit).ok();
+            *text += &wrapped(&format!("{} ({})", attribute.doc, attribute.kind), 6);
+        }
+        list_nodes(below, &key, text);
+    }
 }
 
 /// Letters and digits of a name: how it is spelt does not matter.

@@ -20,7 +20,7 @@ use crate::text::{counted, say};
     allow_negative_numbers = true,
     after_long_help = "\
 Luminance is Lum·(1 + Cont·…), in the units of -Lum, written as numbers:
-  -type 0 drifts       cos(2π(x/T − f·t) + p)
+  -type 0 drifts       cos(2π(x/T − f·t) + p − tp)
   -type 1 oscillates   cos(2π x/T + p + π/2·sin(2π f·t + tp))
   -type 2 reverses     cos(2π x/T + p)·cos(2π f·t + tp)
 with x the distance from the middle of the picture in the direction -th.
@@ -110,6 +110,10 @@ pub fn gratings(arguments: &GratingsArguments) -> Result<()> {
         (true, frames("-l", arguments.l)?),
         (false, frames("-lR", arguments.after)?),
     ];
+    if parts.iter().all(|(_, frames)| *frames == 0) {
+        let (l, step) = (arguments.l, arguments.step);
+        return Err(Error::Usage(format!("-l {l}: at least one frame expected, of {step} s (--step)")));
+    }
     let mut file = MovieFile::create(&arguments.out, height, width)?;
     let grey = vec![arguments.luminance as f32; height * width];
     let (mut numbers, mut count) = (grey.clone(), 0);

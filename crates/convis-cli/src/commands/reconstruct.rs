@@ -8,6 +8,7 @@ use convis::analysis::{
     Footprint, Normalisation, Reconstruction, ReconstructionOptions, SavedCell, SpikeKernel, saved_cells,
 };
 use convis::retina::description::tree::Unknown;
+use convis::retina::{Retina, VirtualRetinaOptions};
 use convis_io::{InrWriter, SimulationIndex, SpikeReader, read_description};
 
 use crate::error::{Error, Result};
@@ -26,6 +27,10 @@ use crate::text::{counted, say};
 With -dn 2 a pixel is the mean rate (Hz) of the cells whose place it is, weighed
 by their footprints; pixels of no cell stay 0. With -dn 1 it is spikes per
 second and cell, with -dn 0 spikes per second and pixel.
+
+The picture is the part of the simulated maps that arrays of cells cover; without
+an array, all of them. A spike is seen from the next frame on: frame k shows the
+spikes up to -b + k·step, so that a simulation of 448 steps has 449 frames.
 
 Examples:
   convis reconstruct -i simulation.txt -o rates.inr
@@ -50,11 +55,11 @@ pub struct ReconstructArguments {
     #[arg(long = "static")]
     still: bool,
 
-    /// Begin, ms
+    /// Begin, ms: earlier spikes are not used
     #[arg(short, value_name = "MS", default_value_t = 0.0)]
     begin_ms: f64,
 
-    /// End, ms [default: that of the simulation]
+    /// End, ms: later spikes are not used [default: that of the simulation]
     #[arg(short, value_name = "MS")]
     end_ms: Option<f64>,
 
@@ -62,15 +67,15 @@ pub struct ReconstructArguments {
     #[arg(short, value_name = "MS", value_parser = positive)]
     step_ms: Option<f64>,
 
-    /// Pixels of the movie per pixel of the simulation
+    /// Pixels of the movie per pixel of the picture
     #[arg(short, value_name = "NUMBER", default_value_t = 1.0, value_parser = positive)]
     f: f64,
 
-    /// First column of the movie, in pixels of the simulation
+    /// First column of the movie, in pixels of the picture
     #[arg(short = 'x', value_name = "PIXEL", default_value_t = 0)]
     left: u32,
 
-    /// Last column [default: that of the simulation]
+    /// Last column [default: that of the picture]
     #[arg(short = 'X', value_name = "PIXEL")]
     right: Option<u32>,
 
@@ -78,7 +83,7 @@ pub struct ReconstructArguments {
     #[arg(short = 'y', value_name = "PIXEL", default_value_t = 0)]
     top: u32,
 
-    /// Last row [default: that of the simulation]
+    /// Last row [default: that of the picture]
     #[arg(short = 'Y', value_name = "PIXEL")]
     bottom: Option<u32>,
 
@@ -86,7 +91,7 @@ pub struct ReconstructArguments {
     #[arg(short, value_name = "0|1", default_value_t = 1, value_parser = clap::value_parser!(u8).range(..=1))]
     p: u8,
 
-    /// Radius of discs or half the side of squares in the fovea, pixels of the simulation
+    /// Radius of discs or side of squares in the fovea, pixels of the picture
     #[arg(short, value_name = "PIXELS", default_value_t = 1.0, value_parser = positive)]
     w: f64,
 
@@ -112,7 +117,9 @@ pub fn reconstruct(arguments: &ReconstructArguments) -> Result<()> {
     }
     let index = SimulationIndex::read(&arguments.input)?;
     let description = read_description(&index.retina, &mut Unknown::Refuse)?;
-    let cells = saved_cells(&description, (index.height as usize, index.width as usize))?;
+    let maps = (index.height as usize, index.width as usize);
+    let picture = Retina::covered_size(&description, VirtualRetinaOptions::default(), maps)?;
+    let cells = saved_cells(&description, picture)?;
     let layers = layers(arguments, description.enabled_only().ganglion_layers.len())?;
     let seen: Vec<&SavedCell> = cells.iter().filter(|cell| layers.contains(&cell.layer)).collect();
     if seen.is_empty() {
@@ -121,10 +128,10 @@ pub fn reconstruct(arguments: &ReconstructArguments) -> Result<()> {
     }
 
     let frame_s = arguments.step_ms.map_or(index.step_s, |ms| ms / 1e3);
-    let window = Window::new(arguments, &index)?;
+    let window = Window::new(arguments, picture)?;
     let options = ReconstructionOptions {
         footprint: if arguments.p == 0 { Footprint::Square } else { Footprint::Disc },
-        radius_px: arguments.w * arguments.f,
+        radius_px: if arguments.p == 0 { arguments.w / 2.0 } else { arguments.w } * arguments.f,
         kernel: if arguments.k == 0 { SpikeKernel::Box } else { SpikeKernel::Exponential },
         latency_frames: arguments.lat,
         normalisation: match arguments.dn {
@@ -138,33 +145,35 @@ pub fn reconstruct(arguments: &ReconstructArguments) -> Result<()> {
     let movie = Reconstruction::new(options, on_screen)?;
     let numbers: HashMap<u32, u32> = seen.iter().zip(0..).map(|(cell, number)| (cell.id, number)).collect();
     let known = cells.iter().map(|cell| cell.id).collect();
+    let all_ms = index.steps as f64 * index.step_s * 1e3;
+    let (begin_ms, end_ms) = (arguments.begin_ms, arguments.end_ms.unwrap_or(all_ms));
+    if !(begin_ms >= 0.0 && end_ms > begin_ms && end_ms <= 1e12) {
+        return Err(Error::Usage(format!(
+            "-b {begin_ms} -e {end_ms}: a beginning from 0 ms on, and an end behind it"
+        )));
+    }
     let spikes = Spikes {
         file: SpikeReader::open(&index.spikes)?,
+        begin_s: begin_ms / 1e3,
+        end_s: end_ms / 1e3,
+        last: f64::NEG_INFINITY,
         numbers,
         known,
         path: index.spikes.clone(),
         next: None,
     };
-    write(arguments, &index, movie, spikes, (window.height, window.width))
+    write(arguments, movie, spikes, (window.height, window.width))
 }
 
 /// Writes all frames.
 fn write(
     arguments: &ReconstructArguments,
-    index: &SimulationIndex,
     mut movie: Reconstruction,
     mut spikes: Spikes,
     (height, width): (usize, usize),
 ) -> Result<()> {
-    let all_ms = index.steps as f64 * index.step_s * 1e3;
-    let (begin, end) = (arguments.begin_ms, arguments.end_ms.unwrap_or(all_ms));
-    if !(begin >= 0.0 && end > begin && end <= 1e12) {
-        return Err(Error::Usage(format!(
-            "-b {begin} -e {end}: a beginning from 0 ms on, and an end behind it"
-        )));
-    }
-    let first = movie.frame_of(begin / 1e3);
-    let frames = movie.frame_of(end / 1e3).max(first + 1);
+    // Of the frame that the end falls into, too, and of the beginning, which has the spikes at that very time.
+    let frames = 1 + movie.frame_of(spikes.end_s - spikes.begin_s);
     let mut writer = InrWriter::create(&arguments.output, height, width)?;
     let mut mean = vec![0.0; height * width];
     let mut used = 0;
@@ -175,12 +184,9 @@ fn write(
         let now = spikes.until(frame, |time_s| movie.frame_of(time_s))?;
         used += now.len() as u64;
         let numbers = movie.next_frame(&now)?;
-        if frame < first {
-            continue;
-        }
         if arguments.still {
             for (mean, number) in mean.iter_mut().zip(numbers) {
-                *mean += number / (frames - first) as f64;
+                *mean += number / frames as f64;
             }
         } else {
             writer.write_frame(numbers)?;
@@ -190,7 +196,7 @@ fn write(
         writer.write_frame(&mean)?;
     }
     writer.finish()?;
-    let written = if arguments.still { 1 } else { frames - first };
+    let written = if arguments.still { 1 } else { frames };
     let (frames, spikes) = (counted(written, "frame"), counted(used, "spike"));
     say(&format!("{frames} of {height} × {width} pixels from {spikes}: {}\n", arguments.output.display()))
 }
@@ -210,7 +216,7 @@ fn layers(arguments: &ReconstructArguments, many: usize) -> Result<Vec<usize>> {
     }
 }
 
-/// The part of the simulation that is shown.
+/// The part of the picture that is shown.
 struct Window {
     left: f64,
     top: f64,
@@ -220,8 +226,9 @@ struct Window {
 }
 
 impl Window {
-    fn new(arguments: &ReconstructArguments, index: &SimulationIndex) -> Result<Self> {
-        let side = |names: &str, first: u32, last: Option<u32>, size: u64| {
+    fn new(arguments: &ReconstructArguments, (height, width): (usize, usize)) -> Result<Self> {
+        let side = |names: &str, first: u32, last: Option<u32>, size: usize| {
+            let size = size as u64;
             let last = last.map_or(size.saturating_sub(1), u64::from);
             if u64::from(first) > last || last >= size {
                 let expected = format!("first and last pixel within 0 to {}", size.saturating_sub(1));
@@ -230,8 +237,8 @@ impl Window {
             Ok(((last + 1 - u64::from(first)) as f64 * arguments.f).round().max(1.0) as usize)
         };
         Ok(Self {
-            width: side("-x -X", arguments.left, arguments.right, index.width)?,
-            height: side("-y -Y", arguments.top, arguments.bottom, index.height)?,
+            width: side("-x -X", arguments.left, arguments.right, width)?,
+            height: side("-y -Y", arguments.top, arguments.bottom, height)?,
             left: arguments.left.into(),
             top: arguments.top.into(),
             scale: arguments.f,
@@ -260,6 +267,11 @@ struct Spikes {
     path: PathBuf,
     /// A spike that was read and belongs to a later frame.
     next: Option<(u64, u32)>,
+    /// Spikes from this time to that one are used, s.
+    begin_s: f64,
+    end_s: f64,
+    /// The time of the spike before.
+    last: f64,
 }
 
 impl Spikes {
@@ -274,16 +286,19 @@ impl Spikes {
             }
             self.next = None;
             let Some(spike) = self.file.next().transpose()? else { return Ok(cells) };
-            let in_frame = frame_of(spike.time_s);
-            if in_frame < frame {
+            let in_order = spike.time_s >= self.last;
+            self.last = spike.time_s;
+            if !in_order {
                 let (path, unit) = (self.path.display(), spike.unit);
                 return Err(Error::Failed(format!(
                     "{path}: spikes in the order of time expected, that of cell {unit} at {} s comes late; sort the file",
                     spike.time_s
                 )));
             }
+            let used = (self.begin_s..=self.end_s).contains(&spike.time_s);
             match self.numbers.get(&spike.unit) {
-                Some(cell) => self.next = Some((in_frame, *cell)),
+                Some(_) if !used => {}
+                Some(cell) => self.next = Some((frame_of(spike.time_s - self.begin_s), *cell)),
                 None if self.known.contains(&spike.unit) => {}
                 None => {
                     let path = self.path.display();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use convis::analysis::physiology::{Sinusoid, Subject, sum_of_sinusoids};
+use convis::retina::Compatibility;
 use convis_io::{Array, write_npz};
 
 use super::convert::description;
@@ -15,15 +16,21 @@ use crate::text::say;
 /// Measure contrast gain control with sums of sinusoids
 ///
 /// Shows a grating whose contrast is the sum of eight sinusoids (0.229 to 31.24 Hz, Shapley & Victor 1978) to a ganglion
-/// cell, at several contrasts, and prints amplitude and phase of its current at each frequency. Options may be written
-/// with one dash, as the program shapleyVictor had them.
+/// cell, at several contrasts, and prints gain and phase of its response at each frequency. The response is the current of
+/// the cell or, with -tr, its spikes. It is computed by the step of the description and the conventions of Virtual
+/// Retina (Deriche's blur, one step of delay between stages), unless --modern asks for those of this library. Options may
+/// be written with one dash, as the program shapleyVictor had them.
 #[derive(Args, Debug)]
 #[command(
     allow_negative_numbers = true,
     after_long_help = "\
-Gain: Hz of current for a contrast of 1. Phase: degrees by which the response
-comes before the sinusoid. With gain control, gain at low frequencies falls
-with contrast and phases advance.
+Gain: Hz of current, or spikes per second, for a contrast of 1. Phase: degrees
+by which the response comes before the sinusoid; delays of stages count. With
+gain control, gain at low frequencies falls with contrast and phases advance.
+
+The sinusoids have 15, 31, 63, … 2047 cycles in the whole number of steps that
+is nearest to 65.526 s, so the step has to be shorter than 16 ms. The grating
+is one row of pixels; log-polar schemes hold, microsaccades are left out.
 
 Examples:
   convis shapley-victor -ret cat.xml
@@ -59,8 +66,20 @@ pub struct ShapleyVictorArguments {
     factor: f64,
 
     /// Phases of the grating that are tried; the one with the largest response counts
-    #[arg(long = "nP", value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=32))]
+    #[arg(long = "nP", value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=32))]
     phases: u8,
+
+    /// Trials whose spikes are the response; 0 for the current
+    #[arg(long = "tr", value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=1000))]
+    trials: u16,
+
+    /// Compute as this library does by default, at 500 steps per second
+    #[arg(long)]
+    modern: bool,
+
+    /// Seed of the noise of trials
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    seed: u64,
 
     /// Also write the numbers as .npz
     #[arg(short, long, value_name = "FILE")]
@@ -81,7 +100,18 @@ pub fn shapley_victor(arguments: &ShapleyVictorArguments) -> Result<()> {
     let ppd = described.retina.pixels_per_degree;
     // As wide as the receptive field of any published retina, and a few periods of the grating.
     let columns = (40.0 * arguments.period_px).clamp(65.0, 2001.0) as usize;
-    let mut subject = Subject::new(&described, arguments.layer, ppd, 1.0 / 500.0, columns)?;
+    let (step_s, conventions) = if arguments.modern {
+        (1.0 / 500.0, Compatibility { adapted_start: true, ..Compatibility::NONE })
+    } else {
+        (described.retina.temporal_step_s, Compatibility::VIRTUAL_RETINA)
+    };
+    let named = |error: convis::Error| Error::Failed(format!("{}: {error}", arguments.ret));
+    let mut subject =
+        Subject::with_conventions(&described, arguments.layer, ppd, step_s, columns, conventions)
+            .map_err(named)?;
+    if arguments.trials > 0 {
+        subject = subject.with_trials(arguments.trials.into(), arguments.seed).map_err(named)?;
+    }
     if let Some(luminance) = arguments.luminance {
         subject = subject.with_mean_luminance(luminance)?;
     }
@@ -93,7 +123,8 @@ pub fn shapley_victor(arguments: &ShapleyVictorArguments) -> Result<()> {
                 return Err(Error::Interrupted("interrupted: nothing was written".into()));
             }
             let phase_deg = 180.0 * f64::from(phase) / f64::from(arguments.phases);
-            let responses = sum_of_sinusoids(&subject, ppd / arguments.period_px, phase_deg, contrast)?;
+            let responses =
+                sum_of_sinusoids(&subject, ppd / arguments.period_px, phase_deg, contrast).map_err(named)?;
             let power = |responses: &[Sinusoid]| {
                 responses.iter().map(|sinusoid| sinusoid.response.amplitude_hz.powi(2)).sum::<f64>()
             };

@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use clap::Args;
 use convis::layer::stages;
-use convis::retina::description::{RetinaDescription, Unit};
-use convis::retina::{Cells, Compatibility, EyeTrace, Retina, VirtualRetinaOptions};
+use convis::retina::description::{OuterPlexiform, RetinaDescription, Unit, cell_numbers};
+use convis::retina::{CellPlace, Cells, Compatibility, EyeTrace, Retina, VirtualRetinaOptions};
 use convis::run::{Chunk, Frames, RunOptions, run};
 use convis::state::NoiseId;
-use convis::{DType, State, Tensor};
+use convis::{State, Tensor};
 use convis_io::{
     FrameSource, InrWriter, OpenOptions, SimulationIndex, SpikeEvent, SpikeFormat, SpikeWriter,
     write_description,
@@ -21,6 +21,7 @@ use convis_io::{
 use super::convert::{description, make_folder};
 use crate::error::{Error, Result};
 use crate::held_frames::{HeldFrames, Timing};
+use crate::model::check_no_input_is_written;
 use crate::progress::Progress;
 use crate::rate::Rate;
 use crate::text::{counted, say, wrapped};
@@ -39,10 +40,24 @@ Writes into -outD:
   spikes.spk       a line `unit time_s` per spike, in the order of time
   retina.xml       the description with all units, their places and numbers
   simulation.txt   what was shown, for `convis reconstruct`
-  and, with -savemap or -saveCP, a movie .inr of every stage or its middle pixel
+
+With -savemap, a movie of every stage that the description has, and with -saveCP
+its middle pixel (the same name with CP); the original made folders of them:
+  receptor.inr, horizontal.inr, opl.inr             receptorFrames/ …
+  bipolar.inr                                       bipolarFrames/
+  cgc_adaptation.inr   conductance of gain control, Hz
+  cgc_attenuation.inr  what it leaves of the potential in a step
+  ganglion_Layer_0.inr, …                           ganglion_Layer_0/ …
 
 Luminance: pictures and video go from 0 to 255, arrays of floating-point numbers
 and .inr are taken as they are; input-luminosity-range says what is white.
+
+Of the programs of Virtual Retina, these have no command of their own:
+  TestGanglionCell   a description with one unit and this command, its saveCP
+                     and several -seed; in Python, `trials` and `probe`
+  lumImage           a picture or .npy of one luminance
+  viewVideo          convert .inr to .npy with `convis convert`
+-hdf5 is not offered: `convis convert spikes.spk spikes.npz`.
 
 Examples:
   convis virtual-retina walk/*.pgm -ret primate.xml -r 8
@@ -65,7 +80,7 @@ pub struct VirtualRetinaArguments {
     #[arg(short, value_name = "STEPS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     r: u32,
 
-    /// Luminance to which the retina is adapted at the start [default: half the range]
+    /// Luminance to which the retina is adapted at the start [default: half the range; darkness with --modern]
     #[arg(long = "initVal", value_name = "LUMINANCE")]
     initial: Option<f64>,
 
@@ -117,6 +132,10 @@ pub struct VirtualRetinaArguments {
     #[arg(long)]
     nodisp: bool,
 
+    /// Form of the movies, of which there is one; accepted so that old scripts run
+    #[arg(long, value_name = "inr", value_parser = ["inr"])]
+    format: Option<String>,
+
     /// Warn of names that a description does not have instead of refusing them
     #[arg(long)]
     lenient: bool,
@@ -125,7 +144,7 @@ pub struct VirtualRetinaArguments {
     #[arg(long)]
     modern: bool,
 
-    /// Compute in single precision: about twice as fast, spike times within some microseconds
+    /// Compute in single precision: 1.3 to 1.4 times as fast, spike times within some microseconds
     #[arg(long)]
     single: bool,
 
@@ -155,8 +174,10 @@ fn simulate(arguments: &VirtualRetinaArguments) -> Result<()> {
     {
         return Err(Error::Usage(format!("--initVal: a luminance expected, {initial} found")));
     }
+    // A luminance to adapt to says that the start is adapted.
+    let modern = Compatibility { adapted_start: arguments.initial.is_some(), ..Compatibility::NONE };
     let options = VirtualRetinaOptions {
-        compatibility: if arguments.modern { Compatibility::NONE } else { Compatibility::VIRTUAL_RETINA },
+        compatibility: if arguments.modern { modern } else { Compatibility::VIRTUAL_RETINA },
         initial_luminance: arguments.initial,
         array_seed: arguments.seed,
         without_spikes: false,
@@ -165,8 +186,11 @@ fn simulate(arguments: &VirtualRetinaArguments) -> Result<()> {
     let names = frame_names(arguments)?;
     let source = Selection::open(&names, arguments)?;
     let size = (source.height(), source.width());
-    let maps = Retina::map_size(&described, options, size)?;
-    let cells = Retina::cells(&described, options, size)?;
+    let named = |error: convis::Error| Error::Failed(format!("{}: {error}", arguments.ret));
+    let maps = Retina::map_size(&described, options, size).map_err(named)?;
+    let cells = Retina::cells(&described, options, size).map_err(named)?;
+    let numbers = numbers(&described, &cells);
+    warn_of_cells_off_the_map(&described, &cells, maps);
 
     let rate = 1.0 / described.retina.temporal_step_s;
     let steps = Rate::of(rate)
@@ -174,20 +198,31 @@ fn simulate(arguments: &VirtualRetinaArguments) -> Result<()> {
     let seconds = steps.seconds.saturating_mul(arguments.r.into());
     let frames = Rate { events: steps.events, seconds };
     let timing = Timing { frames, steps, lead_in: 0, interpolate: false, most_frames: None };
-    let frames = HeldFrames::new(Box::new(source), &timing)?;
-    let length = frames.steps();
-    let precision = if arguments.single { DType::F32 } else { DType::F64 };
-    let mut frames = Precise { frames, precision };
+    let length;
+    let mut frames: Box<dyn Frames> = if arguments.single {
+        let frames = HeldFrames::<f32>::new(Box::new(source), &timing)?;
+        length = frames.steps();
+        Box::new(frames)
+    } else {
+        let frames = HeldFrames::<f64>::new(Box::new(source), &timing)?;
+        length = frames.steps();
+        Box::new(frames)
+    };
 
+    let maps_written = written_maps(arguments, &retina, &described);
+    let inputs = names.iter().chain([&arguments.ret]).map(String::as_str);
+    let inputs = inputs.chain(arguments.i.iter().filter_map(|list| list.to_str()));
+    let outputs = outputs(arguments, &maps_written);
+    check_no_input_is_written(outputs, inputs, "choose another folder for results with -outD")?;
     make_folder(&arguments.folder)?;
-    let mut results = Results::create(arguments, &retina, &described, &cells)?;
+    let mut results = Results::create(arguments, &described, &numbers, maps_written)?;
     if arguments.q > 1 {
         say(&overview(arguments, &described, &cells, size, maps))?;
     }
     let progress = Progress::new(length, steps, arguments.q == 0);
     let noise = NoiseId { seed: arguments.seed, model: 0, trial: 0 };
     let begin = Instant::now();
-    let done = results.fill(&retina, &mut frames, noise, &progress)?;
+    let done = results.fill(&retina, &mut *frames, noise, &progress)?;
     if done == 0 {
         return Err(if interrupt::requested() {
             Error::Interrupted("interrupted before anything was finished: no file was written".into())
@@ -197,17 +232,19 @@ fn simulate(arguments: &VirtualRetinaArguments) -> Result<()> {
     }
     let seconds = done as f64 * described.retina.temporal_step_s;
     let spikes = results.finish()?;
-    write_description(arguments.folder.join("retina.xml"), &with_units(&described, &cells))?;
+    write_description(arguments.folder.join("retina.xml"), &with_units(&described, &cells, &numbers))?;
     let index = SimulationIndex {
         retina: "retina.xml".into(),
         spikes: "spikes.spk".into(),
-        input: names,
+        // From wherever the index is read later.
+        input: names.iter().map(|name| absolute(name)).collect(),
         repetition: arguments.r.into(),
         first_frame: arguments.bf,
         steps: done,
         step_s: described.retina.temporal_step_s,
         width: maps.1 as u64,
         height: maps.0 as u64,
+        options: more_options(arguments),
     };
     let ppd = described.retina.pixels_per_degree;
     let eye = EyeTrace::of(&described, noise).into_iter().flatten();
@@ -281,28 +318,142 @@ fn overview(
     text
 }
 
-/// The description with every cell, numbered through all layers.
-fn with_units(described: &RetinaDescription, cells: &BTreeMap<usize, Cells>) -> RetinaDescription {
+/// A name of an input as it is from every folder, where it is the name of something.
+fn absolute(name: &str) -> String {
+    fs::canonicalize(name).map_or_else(|_| name.to_owned(), |path| path.display().to_string())
+}
+
+/// The options that `simulation.txt` does not say in lines of their own, as they were typed.
+fn more_options(arguments: &VirtualRetinaArguments) -> String {
+    let mut options = vec![];
+    let mut valued = |name: &str, value: Option<String>| {
+        options.extend(value.map(|value| format!("-{name} {value}")));
+    };
+    valued("ef", arguments.ef.map(|last| last.to_string()));
+    valued("f", (arguments.f != 1).then(|| arguments.f.to_string()));
+    valued("x", arguments.x.map(|x| x.to_string()));
+    valued("y", arguments.y.map(|y| y.to_string()));
+    valued("initVal", arguments.initial.map(|luminance| luminance.to_string()));
+    valued("seed", Some(arguments.seed.to_string()));
+    let switches = [("modern", arguments.modern), ("single", arguments.single)];
+    options.extend(switches.iter().filter(|(_, on)| *on).map(|(name, _)| format!("-{name}")));
+    options.join(" ")
+}
+
+/// Warns of units that were placed where there is no map; they see its border.
+fn warn_of_cells_off_the_map(
+    described: &RetinaDescription,
+    cells: &BTreeMap<usize, Cells>,
+    maps: (usize, usize),
+) {
+    let ppd = described.retina.pixels_per_degree;
+    let is_off =
+        |at_deg: f64, size: usize| !(-0.5..size as f64).contains(&(size as f64 / 2.0 + ppd * at_deg));
+    for (layer, cells) in cells {
+        let is_off = |place: &&CellPlace| is_off(place.x_deg, maps.1) || is_off(place.y_deg, maps.0);
+        let mut off = cells.places.iter().filter(is_off);
+        if let Some(first) = off.next() {
+            let (many, all) = (1 + off.count(), counted(cells.places.len() as u64, "cell"));
+            eprintln!(
+                "warning: layer {layer}: {many} of {all} stand off the map of {} × {} pixels and see its border, the first \
+                 at x = {}, y = {} deg; are its units of frames of another size, or pixels-per-degree, {ppd}, not as meant?",
+                maps.0, maps.1, first.x_deg, first.y_deg
+            );
+        }
+    }
+}
+
+/// The numbers of all cells, by layer: those of the description where it says some.
+fn numbers(described: &RetinaDescription, cells: &BTreeMap<usize, Cells>) -> BTreeMap<usize, Vec<u32>> {
+    let own = cells.iter().flat_map(|(i, cells)| {
+        let units = described.ganglion_layers[*i].spiking.as_ref().map_or(&[][..], |channel| &channel.units);
+        (0..cells.places.len()).map(|cell| units.get(cell).and_then(|unit| unit.id))
+    });
+    let own: Vec<Option<u32>> = own.collect();
+    let mut all = cell_numbers(&own).into_iter();
+    cells.iter().map(|(i, cells)| (*i, all.by_ref().take(cells.places.len()).collect())).collect()
+}
+
+/// The description with every cell.
+fn with_units(
+    described: &RetinaDescription,
+    cells: &BTreeMap<usize, Cells>,
+    numbers: &BTreeMap<usize, Vec<u32>>,
+) -> RetinaDescription {
     let mut saved = described.clone();
-    let mut id = 0;
-    for (i, cells) in cells {
+    for ((i, cells), numbers) in cells.iter().zip(numbers.values()) {
         let Some(channel) = saved.ganglion_layers[*i].spiking.as_mut() else { continue };
-        let units = cells.places.iter().map(|place| {
-            id += 1;
-            Unit { x_offset_deg: place.x_deg, y_offset_deg: place.y_deg, id: Some(id - 1) }
+        let units = cells.places.iter().zip(numbers).map(|(place, id)| Unit {
+            x_offset_deg: place.x_deg,
+            y_offset_deg: place.y_deg,
+            id: Some(*id),
         });
         channel.units = units.collect();
     }
     saved
 }
 
+/// A stage that is written.
+#[derive(Clone)]
+struct Map {
+    /// Its path in the model.
+    path: String,
+    /// The name of its file.
+    name: String,
+    /// For the attenuation, which is computed from the conductance A that is recorded: leak g and step d.
+    attenuation: Option<(f64, f64)>,
+}
+
+/// The stages that are written, as far as the model has them.
+fn written_maps(
+    arguments: &VirtualRetinaArguments,
+    retina: &Retina,
+    described: &RetinaDescription,
+) -> Vec<Map> {
+    if !(arguments.savemap || arguments.save_middle) {
+        return vec![];
+    }
+    let map = |path: &str, name: &str| Map { path: path.into(), name: name.into(), attenuation: None };
+    let horizontal = match described.outer_plexiform {
+        OuterPlexiform::Linear(_) => "opl.opl_filter.horizontal",
+        OuterPlexiform::LuminanceGainControl(_) => "opl.opl_filter.surround_E",
+    };
+    let mut maps = vec![
+        map("opl.opl_filter.receptors", "receptor"),
+        map(horizontal, "horizontal"),
+        map("opl", "opl"),
+        map("bipolar", "bipolar"),
+        map("bipolar.adaptation", "cgc_adaptation"),
+    ];
+    if let Some(gain) = &described.contrast_gain_control {
+        let attenuation = Some((gain.inert_leaks_hz, described.retina.temporal_step_s));
+        maps.push(Map { attenuation, ..map("bipolar.adaptation", "cgc_attenuation") });
+    }
+    let layers = 0..described.ganglion_layers.len();
+    maps.extend(layers.map(|i| map(&format!("gang_{i}_input"), &format!("ganglion_Layer_{i}"))));
+    let known = stages(retina);
+    maps.retain(|map| known.contains(&map.path));
+    maps
+}
+
+/// All files that a run writes.
+fn outputs(arguments: &VirtualRetinaArguments, maps: &[Map]) -> Vec<PathBuf> {
+    let mut names: Vec<String> = ["spikes.spk", "retina.xml", "simulation.txt"].map(String::from).to_vec();
+    for Map { name, .. } in maps {
+        names.extend(arguments.savemap.then(|| format!("{name}.inr")));
+        names.extend(arguments.save_middle.then(|| format!("{name}CP.inr")));
+    }
+    names.into_iter().map(|name| arguments.folder.join(name)).collect()
+}
+
 /// The files that grow while a retina runs.
 struct Results {
     spikes: SpikeWriter,
-    /// The stages that spike, and the number of their first cell.
-    layers: Vec<(String, u32)>,
-    /// Stages that are written: path in the model, name of the file.
-    maps: Vec<(String, String)>,
+    /// The stages that spike, and the numbers of their cells.
+    layers: Vec<(String, Vec<u32>)>,
+    maps: Vec<Map>,
+    /// The last frame of the conductance of gain control.
+    conductance: Vec<f64>,
     whole: Vec<InrWriter>,
     middle: Vec<InrWriter>,
     folder: PathBuf,
@@ -316,26 +467,17 @@ struct Results {
 impl Results {
     fn create(
         arguments: &VirtualRetinaArguments,
-        retina: &Retina,
         described: &RetinaDescription,
-        cells: &BTreeMap<usize, Cells>,
+        numbers: &BTreeMap<usize, Vec<u32>>,
+        maps: Vec<Map>,
     ) -> Result<Self> {
         let format = SpikeFormat::Text { digits: arguments.digits.map(usize::from) };
-        let mut first = 0;
-        let mut layers = vec![];
-        for (i, cells) in cells {
-            layers.push((format!("gang_{i}_spikes"), first));
-            first += cells.places.len() as u32;
-        }
-        let known = stages(retina);
-        let layer = |i: usize| (format!("gang_{i}_input"), format!("ganglion_Layer_{i}"));
-        let all = [("opl".to_owned(), "opl".to_owned()), ("bipolar".to_owned(), "bipolar".to_owned())];
-        let all = all.into_iter().chain((0..described.ganglion_layers.len()).map(layer));
-        let wanted = arguments.savemap || arguments.save_middle;
+        let layer = |(i, numbers): (&usize, &Vec<u32>)| (format!("gang_{i}_spikes"), numbers.clone());
         Ok(Self {
             spikes: SpikeWriter::create(arguments.folder.join("spikes.spk"), format)?,
-            layers,
-            maps: all.filter(|(path, _)| wanted && known.contains(path)).collect(),
+            layers: numbers.iter().map(layer).collect(),
+            maps,
+            conductance: vec![],
             whole: vec![],
             middle: vec![],
             folder: arguments.folder.clone(),
@@ -351,16 +493,15 @@ impl Results {
     fn fill(
         &mut self,
         retina: &Retina,
-        frames: &mut Precise,
+        frames: &mut dyn Frames,
         noise: NoiseId,
         progress: &Progress,
     ) -> Result<u64> {
         let mut state = State::new(noise);
-        let options = RunOptions {
-            stages: self.maps.iter().map(|(path, _)| path.clone()).collect(),
-            spikes: true,
-            ..RunOptions::default()
-        };
+        let mut stages: Vec<String> = self.maps.iter().map(|map| map.path.clone()).collect();
+        // Two maps may come from one stage.
+        stages.dedup();
+        let options = RunOptions { stages, spikes: true, ..RunOptions::default() };
         let mut failure = None;
         let result = run(retina, frames, &mut state, &options, &mut |chunk| {
             let written = self.write(chunk);
@@ -384,9 +525,9 @@ impl Results {
     fn write(&mut self, chunk: Chunk) -> Result<()> {
         let Chunk { recorder, frames, .. } = chunk;
         let mut spikes = vec![];
-        for (path, first) in &self.layers {
+        for (path, numbers) in &self.layers {
             for spike in recorder.events.get(path).into_iter().flatten() {
-                spikes.push((spike.step, spike.offset_s, first + spike.pixel));
+                spikes.push((spike.step, spike.offset_s, numbers[spike.pixel as usize]));
             }
         }
         // By whole steps first: the order must not depend on where chunks end.
@@ -394,8 +535,8 @@ impl Results {
         for (step, offset_s, unit) in spikes {
             self.spikes.write(SpikeEvent { unit, time_s: step as f64 * self.step_s + offset_s })?;
         }
-        for (number, (path, _)) in self.maps.clone().iter().enumerate() {
-            let Some(output) = recorder.outputs.get(path) else { continue };
+        for number in 0..self.maps.len() {
+            let Some(output) = recorder.outputs.get(&self.maps[number].path) else { continue };
             self.write_map(number, output.first()?, frames)?;
         }
         self.steps += frames as u64;
@@ -404,7 +545,7 @@ impl Results {
 
     fn write_map(&mut self, number: usize, map: &Tensor, frames: usize) -> Result<()> {
         let [.., height, width] = *map.shape() else { return Ok(()) };
-        let name = &self.maps[number].1;
+        let Map { name, attenuation, .. } = &self.maps[number];
         if self.savemap && self.whole.len() == number {
             self.whole.push(InrWriter::create(self.folder.join(format!("{name}.inr")), height, width)?);
         }
@@ -412,7 +553,17 @@ impl Results {
             self.middle.push(InrWriter::create(self.folder.join(format!("{name}CP.inr")), 1, 1)?);
         }
         let middle = height / 2 * width + width / 2;
-        let numbers = map.to_f64();
+        let mut numbers = map.to_f64();
+        if let Some((leak_hz, step_s)) = *attenuation {
+            // A step attenuates by the conductance of the step before: exp(−d·(g + A)).
+            self.conductance.resize(height * width, 0.0);
+            for frame in numbers.chunks_exact_mut(height * width) {
+                for (number, before) in frame.iter_mut().zip(&mut self.conductance) {
+                    let conductance = std::mem::replace(before, *number);
+                    *number = (-step_s * (leak_hz + conductance)).exp();
+                }
+            }
+        }
         for (frame, numbers) in numbers.chunks_exact(height * width).take(frames).enumerate() {
             if !(self.steps + frame as u64).is_multiple_of(self.every) {
                 continue;
@@ -436,18 +587,6 @@ impl Results {
     }
 }
 
-/// Frames in the precision that the retina is to compute in.
-struct Precise {
-    frames: HeldFrames,
-    precision: DType,
-}
-
-impl Frames for Precise {
-    fn next_frames(&mut self, most: usize) -> convis::Result<Option<Tensor>> {
-        Ok(self.frames.next_frames(most)?.map(|frames| frames.cast(self.precision)))
-    }
-}
-
 /// The frames that are shown, out of all inputs, cut and enlarged.
 struct Selection {
     inputs: std::vec::IntoIter<String>,
@@ -463,7 +602,7 @@ struct Selection {
     skip: u64,
     left: u64,
     hint: Option<u64>,
-    frame: Vec<f32>,
+    frame: Vec<f64>,
 }
 
 impl Selection {
@@ -476,6 +615,13 @@ impl Selection {
             if middle >= size {
                 return Err(Error::Usage(format!(
                     "{option} {middle}: a pixel from 0 to {} expected",
+                    size - 1
+                )));
+            }
+            if middle == 0 && size > 1 {
+                return Err(Error::Usage(format!(
+                    "{option} 0: the middle of the retina on the border leaves nothing around it; a pixel from 1 to {} \
+                     expected, or leave it out for the middle of the frames",
                     size - 1
                 )));
             }
@@ -519,7 +665,7 @@ impl Selection {
     fn read(&mut self) -> convis_io::Result<bool> {
         loop {
             let Some(now) = &mut self.now else { return Ok(false) };
-            if now.next_frame(&mut self.frame)? {
+            if now.next_frame_f64(&mut self.frame)? {
                 return Ok(true);
             }
             self.now = match self.inputs.next() {
@@ -565,6 +711,22 @@ impl FrameSource for Selection {
     }
 
     fn next_frame(&mut self, into: &mut [f32]) -> convis_io::Result<bool> {
+        let mut exact = vec![0.0; into.len()];
+        let more = self.next_frame_f64(&mut exact)?;
+        for (out, number) in into.iter_mut().zip(exact).filter(|_| more) {
+            *out = number as f32;
+            if !out.is_finite() {
+                return Err(convis_io::Error::Argument {
+                    argument: "single".into(),
+                    expected: "luminance that fits into single precision".into(),
+                    found: format!("{number:e}"),
+                });
+            }
+        }
+        Ok(more)
+    }
+
+    fn next_frame_f64(&mut self, into: &mut [f64]) -> convis_io::Result<bool> {
         while self.skip > 0 {
             if !self.read()? {
                 return Ok(false);

@@ -8,6 +8,7 @@ use convis::retina::description::schema::Value;
 use convis::retina::description::tree::{Tree, Unknown};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use toml::de::{DeTable, DeValue};
 
 use super::Syntax;
 use crate::{Error, Result};
@@ -21,7 +22,8 @@ pub(super) fn parse(
 ) -> Result<RetinaDescription> {
     let broken = |found: String| {
         let advice = "correct the file; `convis describe --retina` lists what there is";
-        Error::malformed(path, "the description of a retina", found.trim_end(), advice)
+        let found = found.trim_end().trim_start_matches("TOML parse error ");
+        Error::malformed(path, "the description of a retina", found, advice)
     };
     let text = std::str::from_utf8(bytes).map_err(|_| broken("bytes that are no UTF-8 text".to_owned()))?;
     let tree: Text = match syntax {
@@ -32,14 +34,63 @@ pub(super) fn parse(
         Unknown::Warn(warnings) => warnings.len(),
         Unknown::Refuse => 0,
     };
-    let description =
-        RetinaDescription::from_tree(&tree.0, unknown).map_err(|error| broken(error.to_string()))?;
+    let description = RetinaDescription::from_tree(&tree.0, unknown).map_err(|error| {
+        let line = match syntax {
+            Syntax::Toml => key_of(&error).and_then(|key| line_of(text, &key)),
+            // This parser does not tell where values stand.
+            _ => None,
+        };
+        broken(line.map_or_else(|| error.to_string(), |line| format!("in line {line}: {error}")))
+    })?;
     if let Unknown::Warn(warnings) = unknown {
         for warning in &mut warnings[first..] {
             *warning = format!("{}: {warning}", path.display());
         }
     }
     Ok(description)
+}
+
+/// The key that an error is about: its argument, or the unknown key after the path `path: key "name" …`.
+fn key_of(error: &convis::Error) -> Option<String> {
+    if let convis::Error::Argument { argument, .. } = error {
+        return Some(argument.clone());
+    }
+    let text = error.to_string();
+    let (path, rest) = text.split_once("key \"")?;
+    let name = rest.split('"').next()?;
+    Some(match path.strip_suffix(": ") {
+        Some(path) => format!("{path}.{name}"),
+        None => name.to_owned(),
+    })
+}
+
+/// The line of a TOML file in which a dotted key stands, or the table that should have it.
+fn line_of(text: &str, key: &str) -> Option<usize> {
+    let file = DeTable::parse(text).ok()?;
+    let mut at = None;
+    let mut now = &DeValue::Table(file.into_inner());
+    for word in key.split('.') {
+        match now {
+            DeValue::Table(table) => {
+                // A key may have been written with its older name, which has no unit.
+                let is_it = |name: &str| {
+                    name == word || word.split_once("__").is_some_and(|(older, _)| older == name)
+                };
+                let Some((name, value)) = table.iter().find(|(name, _)| is_it(name.get_ref())) else { break };
+                at = Some(name.span().start);
+                now = value.get_ref();
+            }
+            DeValue::Array(items) => {
+                let Some(value) = word.parse().ok().and_then(|number: usize| items.get(number)) else {
+                    break;
+                };
+                at = Some(value.span().start);
+                now = value.get_ref();
+            }
+            _ => break,
+        }
+    }
+    at.map(|at| 1 + text[..at].matches('\n').count())
 }
 
 /// A description as a file.

@@ -1,7 +1,7 @@
 //! Descriptions in XML, as Virtual Retina reads them.
 //!
 //! The program of 2009 knew three more spellings, which are read and not written: attributes without their unit, such as
-//! `center-sigma`; layers called `parvocellular-ganglion-layer`; and the outer plexiform layer `undershoot-version`, a
+//! `center-sigma`; layers called `parvocellular-ganglion-layer`, whose word becomes their `name`; and the outer plexiform layer `undershoot-version`, a
 //! linear version that names the attributes of its undershoot itself. In saved descriptions `unit`s may stand in
 //! the array or beside it.
 //!
@@ -25,24 +25,45 @@ const OLD_UNDERSHOOT: &str = "undershoot-version";
 /// The description that a file holds.
 pub(super) fn parse(bytes: &[u8], path: &Path, unknown: &mut Unknown) -> Result<RetinaDescription> {
     let text = decode(bytes, path)?;
+    let (description, _) = read(&text, path, unknown, None)?;
+    match description.check() {
+        Ok(()) => Ok(description),
+        Err(convis::Error::Argument { argument, expected, found }) => {
+            // Read once more to see where it says so: what can be wrong need not be remembered of all cells.
+            let again = read(&text, path, &mut Unknown::Warn(vec![]), Some(&argument));
+            let line = again.ok().and_then(|(_, line)| line);
+            let found = line.map_or_else(|| found.clone(), |line| format!("{found} in line {line}"));
+            Err(Error::malformed(path, format!("{expected} as {argument}"), found, "correct the value"))
+        }
+        Err(error) => {
+            Err(Error::malformed(path, "a retina that can be", error.to_string(), "correct the value"))
+        }
+    }
+}
+
+/// Reads a text; with the line of the attribute of the key `sought`, or of the element that should have it.
+fn read(
+    text: &str,
+    path: &Path,
+    unknown: &mut Unknown,
+    sought: Option<&str>,
+) -> Result<(RetinaDescription, Option<usize>)> {
     let mut file = File {
-        reader: Reader::from_str(&text),
+        reader: Reader::from_str(text),
         lines: text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect(),
         begin: text.as_ptr() as usize,
         path,
         unknown,
+        sought: sought.map(|key| (key, None)),
     };
     let mut description = RetinaDescription::default();
     let (element, is_empty, at) = file.root()?;
-    file.attributes(&element, at, &mut [])?;
+    file.attributes(&element, at, "", &mut [])?;
     if !is_empty {
-        file.children(&mut description, ROOT_ELEMENT, &|slot| slot.within == ROOT_ELEMENT)?;
+        file.children(&mut description, ROOT_ELEMENT, "", &|slot| slot.within == ROOT_ELEMENT)?;
     }
     file.nothing_more()?;
-    description.check().map_err(|error| {
-        Error::malformed(path, "a retina that can be", error.to_string(), "correct the value")
-    })?;
-    Ok(description)
+    Ok((description, file.sought.and_then(|(_, line)| line)))
 }
 
 /// The text of a file: UTF-8, or what the program's own examples declare, ISO-8859-1.
@@ -73,9 +94,24 @@ struct File<'a, 'text> {
     begin: usize,
     path: &'a Path,
     unknown: &'a mut Unknown,
+    /// A key, and the line of what was found nearest to it.
+    sought: Option<(&'a str, Option<usize>)>,
 }
 
 impl<'text> File<'_, 'text> {
+    /// Remembers where something stands, if its key, or one below it, is sought.
+    fn met(&mut self, key: &str, name: &str, at: usize) {
+        let line = self.line(at);
+        if let Some((sought, found)) = &mut self.sought
+            && let Some(rest) = sought.strip_prefix(key)
+        {
+            let rest = rest.strip_prefix('.').unwrap_or(rest);
+            if name.is_empty() || rest == name {
+                *found = Some(line);
+            }
+        }
+    }
+
     /// The line of a place, counted from 1.
     fn line(&self, at: usize) -> usize {
         1 + self.lines.partition_point(|&end| end < at)
@@ -133,9 +169,11 @@ impl<'text> File<'_, 'text> {
         &mut self,
         node: &mut dyn Node,
         element: &str,
+        key: &str,
         allowed: &dyn Fn(&Slot) -> bool,
     ) -> Result<()> {
         let mut filled: Vec<&Slot> = vec![];
+        let mut repeated = 0;
         loop {
             let (event, at) = self.next()?;
             let (child, is_empty) = match event {
@@ -162,8 +200,14 @@ impl<'text> File<'_, 'text> {
                 let found = format!("<{name}> after <{}>", other.element);
                 return Err(self.broken(at, expected, &found));
             }
-            filled.push(slot);
-            self.child(node, slot, (&child, is_empty, at), &name)?;
+            // Of those that repeat there may be a hundred thousand, of one kind.
+            let number = if slot.repeats { repeated } else { 0 };
+            if slot.repeats {
+                repeated += 1;
+            } else {
+                filled.push(slot);
+            }
+            self.child(node, slot, (&child, is_empty, at), &name, (key, number))?;
         }
     }
 
@@ -174,26 +218,36 @@ impl<'text> File<'_, 'text> {
         slot: &'static Slot,
         (element, is_empty, at): (&BytesStart<'text>, bool, usize),
         name: &str,
+        (outer, number): (&str, usize),
     ) -> Result<()> {
         let Some(below) = node.add(slot) else { return Ok(()) };
+        let dot = if outer.is_empty() { "" } else { "." };
+        let key = format!("{outer}{dot}{}", slot.key_of(number));
+        self.met(&key, "", at);
         if name == OLD_UNDERSHOOT {
             let places = below.slots();
             for place in places {
                 below.add(place);
             }
-            self.old_undershoot(element, at, below)?;
+            self.old_undershoot(element, at, &key, below)?;
         } else {
-            self.attributes(element, at, &mut [below])?;
+            self.attributes(element, at, &key, &mut [below])?;
+        }
+        // What an older name said stays.
+        if let Some(word) = name.strip_suffix("-ganglion-layer")
+            && below.value("name").is_none()
+        {
+            below.assign("name", &Value::Text(word.to_owned()));
         }
         if is_empty {
             return Ok(());
         }
         if slot.element == RETINA_ELEMENT {
-            self.children(node, RETINA_ELEMENT, &|slot| slot.within == RETINA_ELEMENT)
+            self.children(node, RETINA_ELEMENT, outer, &|slot| slot.within == RETINA_ELEMENT)
         } else if slot.group == "array" {
-            self.children(node, slot.element, &|slot| slot.element == "unit")
+            self.children(node, slot.element, outer, &|slot| slot.element == "unit")
         } else {
-            self.children(below, slot.element, &|_| true)
+            self.children(below, slot.element, &key, &|_| true)
         }
     }
 
@@ -202,11 +256,12 @@ impl<'text> File<'_, 'text> {
         &mut self,
         element: &BytesStart<'text>,
         at: usize,
+        key: &str,
         linear: &mut dyn Node,
     ) -> Result<()> {
         let place = linear.slots().first();
         let mut undershoot = convis::retina::description::Undershoot::default();
-        self.attributes(element, at, &mut [linear, &mut undershoot])?;
+        self.attributes(element, at, key, &mut [linear, &mut undershoot])?;
         if let Some(place) = place
             && let Some(below) = linear.add(place)
         {
@@ -225,10 +280,12 @@ impl<'text> File<'_, 'text> {
         &mut self,
         element: &BytesStart<'text>,
         at: usize,
+        key: &str,
         nodes: &mut [&mut dyn Node],
     ) -> Result<()> {
         let own = name_of(element);
-        for attribute in element.attributes() {
+        let mut met: Vec<String> = vec![];
+        for attribute in element.attributes().with_checks(false) {
             let attribute = attribute.map_err(|error| {
                 self.broken(at, format!("attributes of <{own}> as name=\"value\""), &error.to_string())
             })?;
@@ -236,6 +293,14 @@ impl<'text> File<'_, 'text> {
             let end = self.reader.buffer_position() as usize;
             let at = if (at..end).contains(&place) { place } else { at };
             let name = attribute.key.as_ref().to_owned();
+            if met.contains(&name) {
+                return Err(self.broken(
+                    at,
+                    format!("every attribute of <{own}> once"),
+                    &format!("{name} twice"),
+                ));
+            }
+            met.push(name.clone());
             if name.starts_with("xmlns") || name.contains(':') {
                 continue;
             }
@@ -254,6 +319,7 @@ impl<'text> File<'_, 'text> {
                 self.unknown_name("an attribute", &own, &name, names, at)?;
                 continue;
             };
+            self.met(key, known.name, at);
             let value = known.kind.parse(&text).unwrap_or(Value::Text(text));
             if let Err(convis::Error::Argument { expected, found, .. }) =
                 set_attribute(&mut **node, known.name, value)

@@ -53,6 +53,34 @@ pub trait FrameSource: Send {
     /// # Errors
     /// If `into` has not `height` × `width` places, or the next frame is damaged or unlike the first.
     fn next_frame(&mut self, into: &mut [f32]) -> Result<bool>;
+
+    /// The same in double precision. Sources that hold 64-bit numbers give them as they are; of pictures and video,
+    /// single precision is all there is.
+    ///
+    /// ```
+    /// use convis_io::{Array, OpenOptions, open, write_npy};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("movie.npy");
+    /// write_npy(&path, &Array::new([1, 1, 2], vec![0.1_f64, 1e300])?)?;
+    /// let mut frame = [0.0; 2];
+    /// open(path.to_str().unwrap(), &OpenOptions::default())?.next_frame_f64(&mut frame)?;
+    /// assert_eq!(frame, [0.1, 1e300]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`next_frame`](Self::next_frame).
+    fn next_frame_f64(&mut self, into: &mut [f64]) -> Result<bool> {
+        let mut single = vec![0.0; into.len()];
+        let more = self.next_frame(&mut single)?;
+        if more {
+            for (out, number) in into.iter_mut().zip(single) {
+                *out = number.into();
+            }
+        }
+        Ok(more)
+    }
 }
 
 /// How to read a movie.
@@ -181,7 +209,7 @@ fn open_what_is_no_file(input: &str, options: &OpenOptions) -> Result<Box<dyn Fr
 }
 
 /// Refuses a buffer that is not one frame.
-fn check_buffer(into: &[f32], height: usize, width: usize) -> Result<()> {
+fn check_buffer<T>(into: &[T], height: usize, width: usize) -> Result<()> {
     if into.len() == height * width {
         return Ok(());
     }

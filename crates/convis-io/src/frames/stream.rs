@@ -103,6 +103,49 @@ fn array(
     Ok(Box::new(stream))
 }
 
+/// The precision in which frames are wanted.
+trait Sample: Copy {
+    const NUMBERS: &'static str;
+
+    fn from_single(number: f32) -> Self;
+
+    fn from_double(number: f64) -> Self;
+
+    fn is_finite(self) -> bool;
+}
+
+impl Sample for f32 {
+    const NUMBERS: &'static str = "finite numbers that fit into 32 bits";
+
+    fn from_single(number: f32) -> Self {
+        number
+    }
+
+    fn from_double(number: f64) -> Self {
+        number as Self
+    }
+
+    fn is_finite(self) -> bool {
+        self.is_finite()
+    }
+}
+
+impl Sample for f64 {
+    const NUMBERS: &'static str = "finite numbers";
+
+    fn from_single(number: f32) -> Self {
+        number.into()
+    }
+
+    fn from_double(number: f64) -> Self {
+        number
+    }
+
+    fn is_finite(self) -> bool {
+        self.is_finite()
+    }
+}
+
 /// From the bytes of one frame to luminance.
 struct Decoder {
     element: ElementType,
@@ -136,7 +179,7 @@ impl Decoder {
         Ok(Self { element, big_endian, luminance })
     }
 
-    fn decode(&self, bytes: &mut [u8], into: &mut [f32]) {
+    fn decode<T: Sample>(&self, bytes: &mut [u8], into: &mut [T]) {
         let size = self.element.size();
         if self.big_endian {
             swap_bytes(bytes, size);
@@ -146,22 +189,22 @@ impl Decoder {
                 // Numpy reads every byte but 0 as true.
                 let limit = if self.element == ElementType::Bool { 1 } else { u8::MAX };
                 for (out, &sample) in into.iter_mut().zip(&*bytes) {
-                    *out = luminance.grey(sample.min(limit));
+                    *out = T::from_single(luminance.grey(sample.min(limit)));
                 }
             }
             (Some(luminance), _) => {
                 for (out, &sample) in into.iter_mut().zip(bytes.as_chunks().0) {
-                    *out = luminance.grey(u16::from_le_bytes(sample));
+                    *out = T::from_single(luminance.grey(u16::from_le_bytes(sample)));
                 }
             }
             (None, 4) => {
                 for (out, &value) in into.iter_mut().zip(bytes.as_chunks().0) {
-                    *out = f32::from_le_bytes(value);
+                    *out = T::from_single(f32::from_le_bytes(value));
                 }
             }
             (None, _) => {
                 for (out, &value) in into.iter_mut().zip(bytes.as_chunks().0) {
-                    *out = f64::from_le_bytes(value) as f32;
+                    *out = T::from_double(f64::from_le_bytes(value));
                 }
             }
         }
@@ -252,6 +295,16 @@ impl FrameSource for Stream {
     }
 
     fn next_frame(&mut self, into: &mut [f32]) -> Result<bool> {
+        self.read(into)
+    }
+
+    fn next_frame_f64(&mut self, into: &mut [f64]) -> Result<bool> {
+        self.read(into)
+    }
+}
+
+impl Stream {
+    fn read<T: Sample>(&mut self, into: &mut [T]) -> Result<bool> {
         check_buffer(into, self.height, self.width)?;
         if self.length == Some(self.position) {
             if self.checked_at_end {
@@ -276,12 +329,21 @@ impl FrameSource for Stream {
             && let Some(at) = into.iter().position(|value| !value.is_finite())
         {
             let (row, column) = (at / self.width, at % self.width);
+            // As it is in the file, whatever it became.
+            let mut exact = vec![0.0_f64; into.len()];
+            if self.decoder.big_endian {
+                // Decoding has turned the bytes already.
+                swap_bytes(&mut self.bytes, self.decoder.element.size());
+            }
+            self.decoder.decode(&mut self.bytes, &mut exact);
+            let number = exact[at];
+            let number = if number.abs() < 1e15 { number.to_string() } else { format!("{number:e}") };
             return Err(Error::frame(
                 &self.path,
                 self.position,
-                "finite numbers that fit into 32 bits",
-                format!("{} at row {row}, column {column}", into[at]),
-                "replace NaN and infinite values before",
+                T::NUMBERS,
+                format!("{number} at row {row}, column {column}"),
+                "replace NaN and infinite values, and scale what is too large, before",
             ));
         }
         self.position += 1;

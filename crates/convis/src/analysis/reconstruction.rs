@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use crate::retina::description::RetinaDescription;
+use crate::retina::description::{RetinaDescription, cell_numbers};
 use crate::{Error, Result};
 
 /// The place that the spikes of a cell fill.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Footprint {
-    /// A square.
+    /// A square; of 2·`radius_px` pixels a side where that is a whole number.
     Square,
     /// A disc.
     #[default]
@@ -132,7 +132,8 @@ pub struct CellOnScreen {
 /// kernel, normalised to Σᵢ K(i)·frame = 1, and F_c(p) the footprint:
 /// ```text
 /// r_c(k) = Σᵢ K(i)·n_c(k − i)                                 rate of a cell, Hz
-/// F_c(p) = 1/(pixels of the footprint), for pixels within r/D of the cell, 0 elsewhere
+/// F_c(p) = 1/(pixels of the footprint), for pixels within r/D of the cell, 0 elsewhere; of a square, without
+///          the border on the right and below, so that it has 2r/D pixels a side
 ///          total:               M(k, p) = Σ_c F_c(p)·r_c(k)
 ///          density, mean rate:  F_c is divided by (cells per pixel)² at c
 ///          mean rate:           M(k, p) is divided by Σ_c F_c(p), and is 0 where no cell reaches
@@ -260,14 +261,19 @@ fn footprint(options: &ReconstructionOptions, cell: &CellOnScreen) -> (Vec<usize
     let radius = (options.radius_px / cell.relative_density).min(1e8);
     let (x, y) = (cell.x_px.clamp(-1e9, 1e9), cell.y_px.clamp(-1e9, 1e9));
     let (mut pixels, mut all) = (vec![], 0.0);
+    let first_of = |middle: f64, half: f64| (middle - half).ceil();
+    let last_of = |middle: f64, half: f64| match options.footprint {
+        Footprint::Square => (middle + half).ceil() - 1.0,
+        Footprint::Disc => (middle + half).floor(),
+    };
     let columns_of = |row: f64| {
         let half = match options.footprint {
             Footprint::Square => radius,
             Footprint::Disc => (radius * radius - (row - y).powi(2)).max(0.0).sqrt(),
         };
-        ((x - half).ceil(), (x + half).floor())
+        (first_of(x, half), last_of(x, half))
     };
-    let (first, last) = ((y - radius).ceil(), (y + radius).floor());
+    let (first, last) = (first_of(y, radius), last_of(y, radius));
     if last - first > 4.0 * options.height as f64 {
         // More rows than can be looked at one by one: the area of the footprint.
         all = match options.footprint {
@@ -318,7 +324,7 @@ pub struct SavedCell {
 
 /// The cells of a saved description, on maps of this size.
 ///
-/// Cells without a number are counted on, through layers and cells in their order.
+/// Cells without a number have those of [`cell_numbers`].
 ///
 /// # Errors
 /// If two cells have the same number.
@@ -329,6 +335,9 @@ pub fn saved_cells(
     let on = description.enabled_only();
     let ppd = on.retina.pixels_per_degree;
     let mut cells: Vec<SavedCell> = vec![];
+    let units = on.ganglion_layers.iter().filter_map(|layer| layer.spiking.as_ref()).flat_map(|c| &c.units);
+    let own: Vec<Option<u32>> = units.map(|unit| unit.id).collect();
+    let mut numbers = cell_numbers(&own).into_iter();
     let mut ids = std::collections::HashSet::new();
     for (layer, ganglion) in on.ganglion_layers.iter().enumerate() {
         let Some(channel) = &ganglion.spiking else { continue };
@@ -337,8 +346,7 @@ pub fn saved_cells(
             Some(crate::retina::description::CellArray::Circular(array)) => array.fovea_density_inv_deg,
             None => ppd,
         };
-        for unit in &channel.units {
-            let id = unit.id.unwrap_or(cells.len() as u32);
+        for (unit, id) in channel.units.iter().zip(&mut numbers) {
             if !ids.insert(id) {
                 return Err(Error::argument(
                     "mvaspike-id",
@@ -411,6 +419,22 @@ mod tests {
         let options = ReconstructionOptions { radius_px: 1.0, ..ReconstructionOptions::new(1, 5, 0.01) };
         let mut movie = Reconstruction::new(options, vec![cell(0.0, 0.0)]).unwrap();
         assert_eq!(movie.next_frame(&[0]).unwrap()[2..], [0.0; 3]);
+    }
+
+    #[test]
+    fn squares_have_as_many_pixels_as_they_are_wide() {
+        for (x_px, y_px) in [(9.0, 9.0), (9.5, 9.25)] {
+            for side in 1..6u32 {
+                let options = ReconstructionOptions {
+                    footprint: Footprint::Square,
+                    radius_px: f64::from(side) / 2.0,
+                    ..ReconstructionOptions::new(20, 20, 0.01)
+                };
+                let mut movie = Reconstruction::new(options, vec![cell(x_px, y_px)]).unwrap();
+                let seen = movie.next_frame(&[0]).unwrap().iter().filter(|rate| **rate > 0.0).count();
+                assert_eq!(seen, (side * side) as usize, "{x_px} {y_px} {side}");
+            }
+        }
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Blur for GaussianBlur {
 }
 
 /// Widest Gaussian that is sampled, pixels: wider than any image.
-const WIDEST_PX: f64 = 16_384.0;
+pub(crate) const WIDEST_PX: f64 = 16_384.0;
 
 /// Refuses a Gaussian that would take more memory than the image.
 pub(crate) fn check_width(sigma: &Parameter, resolution: Resolution) -> Result<()> {

@@ -32,7 +32,7 @@ pub use exponential_kernel::ExponentialKernel;
 pub(crate) use frame_blur::Shape;
 pub use frame_blur::{Eccentricity, FrameBlur};
 pub use gaussian_blur::GaussianBlur;
-pub(crate) use gaussian_blur::check_width;
+pub(crate) use gaussian_blur::{WIDEST_PX, check_width};
 pub use nl_rectify::NLRectify;
 pub use nl_rectify_scale::NLRectifyScale;
 pub use nl_rectify_square::NLRectifySquare;

@@ -7,6 +7,7 @@ use convis_kernels::random::{Key, Use, uniform};
 use convis_kernels::unit_spikes::{Adaptation, ReadOut, UnitNeuron, UnitState, unit_spikes};
 use convis_kernels::{Real, Signal};
 
+use super::description::schema::Value;
 use super::description::{CellArray, LogPolar, SpikingChannel};
 use crate::layer::{Layer, Output, Part, Scope};
 use crate::parameter::{Parameter, Range, Spec};
@@ -70,6 +71,9 @@ pub struct Cells {
     pub by_columns: bool,
 }
 
+/// A population has no more cells than this; they and their state need some gigabytes.
+const MOST_CELLS: usize = 1 << 24;
+
 /// The rule by which cells stand, for images of any size.
 #[derive(Clone, Debug)]
 pub(super) struct ArrayRule {
@@ -108,6 +112,13 @@ impl ArrayRule {
         }
     }
 
+    /// Rows and columns that [`Self::covered_px`] says, in whole pixels; all of the map where it says none.
+    pub fn covered_size(&self, map: (usize, usize)) -> (usize, usize) {
+        self.covered_px(map).map_or(map, |[rows, columns]| {
+            ((rows.ceil() as usize).min(map.0), (columns.ceil() as usize).min(map.1))
+        })
+    }
+
     /// Rows and columns of the maps that are computed for this array: what it covers and the border, at most the image.
     pub fn map_size(&self, image: (usize, usize)) -> (usize, usize) {
         self.covered_px(image).map_or(image, |covered| {
@@ -118,23 +129,26 @@ impl ArrayRule {
     }
 
     /// The cells on maps of this size. (What an array covers of a map is what it covers of the image.)
-    pub fn cells(&self, map: (usize, usize)) -> Cells {
+    ///
+    /// # Errors
+    /// If there were more than can be simulated; the argument is the attribute that says how many.
+    pub fn cells(&self, map: (usize, usize)) -> Result<Cells> {
         if !self.channel.units.is_empty() {
             let place = |unit: &super::description::Unit| CellPlace {
                 x_deg: unit.x_offset_deg,
                 y_deg: unit.y_offset_deg,
             };
             let places: Vec<CellPlace> = self.channel.units.iter().map(place).collect();
-            return Cells { grid: (1, places.len()), places, by_columns: false };
+            return Ok(Cells { grid: (1, places.len()), places, by_columns: false });
         }
-        match (&self.channel.array, self.covered_px(map)) {
+        let cells = match (&self.channel.array, self.covered_px(map)) {
             (Some(CellArray::Square(array)), Some(covered)) => {
                 let (density, noise) = (array.uniform_density_inv_deg, array.position_noise);
-                self.square(covered, density, noise)
+                self.square(covered, density, noise)?
             }
             (Some(CellArray::Circular(array)), Some([diameter_px, _])) => {
                 let (density, noise) = (array.fovea_density_inv_deg, array.position_noise);
-                self.circular(diameter_px / self.pixels_per_degree / 2.0, density, noise)
+                self.circular(diameter_px / self.pixels_per_degree / 2.0, density, noise)?
             }
             _ => {
                 let degree = |i: usize, size: usize| (i as f64 - size as f64 / 2.0) / self.pixels_per_degree;
@@ -142,7 +156,20 @@ impl ArrayRule {
                     |i: usize| CellPlace { x_deg: degree(i % map.1, map.1), y_deg: degree(i / map.1, map.0) };
                 Cells { places: (0..map.0 * map.1).map(place).collect(), grid: map, by_columns: false }
             }
-        }
+        };
+        Ok(cells)
+    }
+
+    /// Refuses an array of too many cells before it is made.
+    fn too_many(&self, attribute: &str, density: f64, side_deg: [f64; 2]) -> Error {
+        let expected = format!(
+            "at most {MOST_CELLS} cells (density, or size, or pixels in a degree are not as meant: the array has {} × {} \
+             deg at {} pixels/deg)",
+            Value::Number(round(side_deg[0])),
+            Value::Number(round(side_deg[1])),
+            Value::Number(self.pixels_per_degree)
+        );
+        Error::argument(attribute, expected, format!("{} cells per deg", Value::Number(density)))
     }
 
     /// A uniform number in −1 … 1: number `i` of cell `cell`.
@@ -151,20 +178,25 @@ impl ArrayRule {
     }
 
     /// `⌊size·density⌋` cells per side, columns one after the other, as the original numbers them.
-    fn square(&self, covered_px: [f64; 2], density: f64, noise: f64) -> Cells {
+    fn square(&self, covered_px: [f64; 2], density: f64, noise: f64) -> Result<Cells> {
         // A hair above, so that 1.3·10 is 13.
         let side = |px: f64| ((px / self.pixels_per_degree * density + 1e-9).floor() as usize).max(1);
         let (rows, columns) = (side(covered_px[0]), side(covered_px[1]));
+        if rows.saturating_mul(columns) > MOST_CELLS {
+            let sides_deg = covered_px.map(|px| px / self.pixels_per_degree);
+            return Err(self.too_many("square-array.uniform-density__inv-deg", density, sides_deg));
+        }
         let place = |i: usize| {
             let at = |k: usize, n: usize| (k as f64 - (n as f64 - 1.0) / 2.0) / density;
             let jitter = |axis| if noise > 0.0 { noise / density * self.random(i, axis) } else { 0.0 };
             CellPlace { x_deg: at(i / rows, columns) + jitter(0), y_deg: at(i % rows, rows) + jitter(1) }
         };
-        Cells { places: (0..rows * columns).map(place).collect(), grid: (rows, columns), by_columns: true }
+        let places = (0..rows * columns).map(place).collect();
+        Ok(Cells { places, grid: (rows, columns), by_columns: true })
     }
 
     /// Rings at equal steps of integrated density, each turned by a random angle.
-    fn circular(&self, radius_deg: f64, density: f64, noise: f64) -> Cells {
+    fn circular(&self, radius_deg: f64, density: f64, noise: f64) -> Result<Cells> {
         let flat = LogPolar { scaling_factor_outside_fovea_inv_deg: 0.0, ..LogPolar::default() };
         let scheme = self.log_polar.as_ref().unwrap_or(&flat);
         let (fovea, k) = (scheme.fovea_radius_deg, scheme.scaling_factor_outside_fovea_inv_deg);
@@ -180,6 +212,10 @@ impl ArrayRule {
             }
             let around = std::f64::consts::TAU * density * scheme.relative_density(r) * r;
             let cells = if n == 0 { 1 } else { (around + 1e-9).floor() as usize };
+            if n > MOST_CELLS || cells > MOST_CELLS - places.len() {
+                let attribute = "circular-array.fovea-density__inv-deg";
+                return Err(self.too_many(attribute, density, [2.0 * radius_deg; 2]));
+            }
             let turn = std::f64::consts::TAU * uniform(self.key, 1, n, Use::Start, 0);
             for i in 0..cells {
                 let jitter = if noise > 0.0 { noise / density * self.random(places.len(), 0) } else { 0.0 };
@@ -188,8 +224,13 @@ impl ArrayRule {
                     .push(CellPlace { x_deg: (r + jitter) * angle.cos(), y_deg: (r + jitter) * angle.sin() });
             }
         }
-        Cells { grid: (1, places.len()), places, by_columns: false }
+        Ok(Cells { grid: (1, places.len()), places, by_columns: false })
     }
+}
+
+/// To four digits or so, as sizes are read.
+fn round(deg: f64) -> f64 {
+    (deg * 100.0).round() / 100.0
 }
 
 /// Ganglion cells as noisy leaky integrate-and-fire neurons that stand on a square grid, on rings, or wherever they are
@@ -318,7 +359,7 @@ impl GanglionArray {
         {
             return Ok(prepared.clone());
         }
-        let cells = self.rule.cells(map);
+        let cells = self.rule.cells(map)?;
         if cells.places.is_empty() {
             return Err(Error::argument("spiking-channel", "at least one cell", "none"));
         }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::filters::Eccentricity;
 use crate::layer::{Layer, parameter};
-use crate::{Resolution, Result};
+use crate::{Error, Resolution, Result};
 
 /// The conventions of Virtual Retina, each by itself; all off is how this library computes.
 ///
@@ -177,14 +177,22 @@ impl Retina {
     /// ```
     ///
     /// # Errors
-    /// If the description is not valid.
+    /// If the description is not valid, or its arrays have more cells than can be simulated.
     pub fn cells(
         description: &RetinaDescription,
         options: VirtualRetinaOptions,
         image: (usize, usize),
     ) -> Result<BTreeMap<usize, Cells>> {
         let (rules, map) = Self::arrays(description, options, image)?;
-        Ok(rules.into_iter().map(|(i, rule)| (i, rule.cells(map))).collect())
+        let cells = |(i, rule): (usize, ArrayRule)| match rule.cells(map) {
+            Ok(cells) => Ok((i, cells)),
+            Err(Error::Argument { argument, expected, found }) => {
+                let key = layer_key(description, i);
+                Err(Error::argument(format!("{key}.spiking-channel.{argument}"), expected, found))
+            }
+            Err(other) => Err(other),
+        };
+        rules.into_iter().map(cells).collect()
     }
 
     /// Rows and columns of the maps that [`Retina::virtual_retina`] computes on images of this height and width: without
@@ -198,6 +206,31 @@ impl Retina {
         image: (usize, usize),
     ) -> Result<(usize, usize)> {
         Ok(Self::arrays(description, options, image)?.1)
+    }
+
+    /// Rows and columns in the middle of maps of this height and width that arrays of cells cover: the maps without the
+    /// border that receptive fields need. All of them where cells are given one by one without an array.
+    ///
+    /// ```
+    /// use convis::retina::{Retina, RetinaDescription, VirtualRetinaOptions};
+    /// let primate = RetinaDescription::preset("primate")?;
+    /// let options = VirtualRetinaOptions::default();
+    /// let map = Retina::map_size(&primate, options, (128, 160))?;
+    /// assert_eq!((map, Retina::covered_size(&primate, options, map)?), ((128, 128), (94, 94)));
+    /// # Ok::<(), convis::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the description is not valid.
+    pub fn covered_size(
+        description: &RetinaDescription,
+        options: VirtualRetinaOptions,
+        map: (usize, usize),
+    ) -> Result<(usize, usize)> {
+        let still = RetinaDescription { microsaccades: None, ..description.clone() };
+        let (rules, _) = Self::arrays(&still, options, map)?;
+        let sizes = rules.values().map(|rule| rule.covered_size(map));
+        Ok(sizes.reduce(|a, b| (a.0.max(b.0), a.1.max(b.1))).unwrap_or(map))
     }
 
     /// The rules of all arrays of cells, and the size of the maps.
@@ -218,6 +251,13 @@ impl Retina {
             if options.without_spikes { vec![] } else { rules.values().cloned().collect() };
         Ok((rules, super::crop::map_size(&all, seen)))
     }
+}
+
+/// The key of a layer that is simulated: layers that are switched off count in keys.
+fn layer_key(description: &RetinaDescription, simulated: usize) -> String {
+    let on = description.ganglion_layers.iter().enumerate().filter(|(_, layer)| layer.enabled);
+    let number = on.map(|(number, _)| number).nth(simulated).unwrap_or(simulated);
+    format!("ganglion-layers.{number}")
 }
 
 /// What all stages are built from.

@@ -6,8 +6,8 @@
 //! | [`sum_of_sinusoids`] | contrast gain control: Shapley & Victor 1978 |
 //!
 //! Each shows gratings to one cell, in the middle of the screen, and takes its current (Hz) apart into harmonics. Gratings
-//! are the same along their bars, so a screen of one row is enough. Resolution and step are chosen for the experiment,
-//! whatever the description says; noise and spikes are left out.
+//! are the same along their bars, so a screen of one row is enough. Resolution, step and conventions are chosen for the
+//! experiment, whatever the description says; noise and spikes are left out, unless trials of them are asked for.
 
 mod enroth_cugell;
 mod shapley_victor;
@@ -20,6 +20,7 @@ pub use shapley_victor::{Sinusoid, peak_frequency_hz, sum_of_sinusoids};
 use std::f64::consts::TAU;
 use std::ops::ControlFlow;
 
+use crate::retina::description::Unit;
 use crate::retina::{Compatibility, Retina, RetinaDescription, VirtualRetinaOptions};
 use crate::run::{RunOptions, run};
 use crate::stimuli::{Screen, Stimulus, Stream};
@@ -31,6 +32,10 @@ pub struct Subject {
     layer: usize,
     screen: Screen,
     mean_luminance: f64,
+    /// The same cell with its spikes, how many trials of them, and their seed.
+    spiking: Option<(Retina, u32, u64)>,
+    described: RetinaDescription,
+    options: VirtualRetinaOptions,
 }
 
 /// One harmonic of a response.
@@ -54,6 +59,22 @@ impl Subject {
         step_s: f64,
         columns: usize,
     ) -> Result<Self> {
+        let conventions = Compatibility { adapted_start: true, ..Compatibility::NONE };
+        Self::with_conventions(description, layer, pixels_per_degree, step_s, columns, conventions)
+    }
+
+    /// The same, computed by these conventions.
+    ///
+    /// # Errors
+    /// If the description is not valid, or has no such layer.
+    pub fn with_conventions(
+        description: &RetinaDescription,
+        layer: usize,
+        pixels_per_degree: f64,
+        step_s: f64,
+        columns: usize,
+        conventions: Compatibility,
+    ) -> Result<Self> {
         let mut described = description.enabled_only();
         let layers = described.ganglion_layers.len();
         if layer >= layers {
@@ -65,7 +86,7 @@ impl Subject {
         // The eye holds still, and the middle of the retina is where the experiment is.
         described.microsaccades = None;
         let options = VirtualRetinaOptions {
-            compatibility: Compatibility { adapted_start: true, ..Compatibility::NONE },
+            compatibility: conventions,
             without_spikes: true,
             ..VirtualRetinaOptions::default()
         };
@@ -75,7 +96,71 @@ impl Subject {
             layer,
             screen: Screen { height: 1, width: columns | 1, resolution },
             mean_luminance: described.retina.input_luminosity_range / 2.0,
+            spiking: None,
+            described,
+            options,
         })
+    }
+
+    /// The same cell, whose response is its mean rate in so many trials of its spikes instead of its current.
+    ///
+    /// # Errors
+    /// If its layer does not spike.
+    pub fn with_trials(self, trials: u32, seed: u64) -> Result<Self> {
+        let mut described = self.described.clone();
+        let ppd = described.retina.pixels_per_degree;
+        for (number, layer) in described.ganglion_layers.iter_mut().enumerate() {
+            if number != self.layer {
+                layer.spiking = None;
+            }
+        }
+        let Some(channel) = described.ganglion_layers[self.layer].spiking.as_mut() else {
+            return Err(Error::argument("trials", "a layer that spikes", format!("layer {}", self.layer)));
+        };
+        // One cell, at the very pixel whose current is taken.
+        let width = self.screen.width;
+        channel.array = None;
+        channel.units = vec![Unit {
+            x_offset_deg: ((width / 2) as f64 - width as f64 / 2.0) / ppd,
+            y_offset_deg: -0.5 / ppd,
+            id: None,
+        }];
+        let options = VirtualRetinaOptions { without_spikes: false, ..self.options };
+        let retina = Retina::virtual_retina(&described, options)?;
+        Ok(Self { spiking: Some((retina, trials, seed)), ..self })
+    }
+
+    /// What the cell answers in `frames` frames of a stimulus after `warm_up` of it, step by step: its current, Hz, or its
+    /// mean rate in trials, spikes per second.
+    ///
+    /// # Errors
+    /// If the stimulus cannot be shown.
+    pub fn response_hz(
+        &self,
+        stimulus: impl Stimulus + Clone,
+        warm_up: usize,
+        frames: usize,
+    ) -> Result<Vec<f64>> {
+        let Some((retina, trials, seed)) = &self.spiking else {
+            return self.current_hz(stimulus, warm_up, frames);
+        };
+        let spikes = format!("gang_{}_spikes", self.layer);
+        let count_hz = self.screen.resolution.steps_per_second() / f64::from(*trials);
+        let mut rate = vec![0.0; frames];
+        for trial in 0..*trials {
+            let mut state = State::new(NoiseId { seed: *seed, model: 0, trial: trial.into() });
+            let max_frames = Some((warm_up + frames) as u64);
+            let options = RunOptions { max_frames, spikes: true, ..RunOptions::default() };
+            run(retina, &mut Stream::new(stimulus.clone())?, &mut state, &options, &mut |chunk| {
+                for spike in chunk.recorder.events.get(&spikes).into_iter().flatten() {
+                    if let Some(step) = (spike.step as usize).checked_sub(warm_up) {
+                        rate[step] += count_hz;
+                    }
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        Ok(rate)
     }
 
     /// The screen of the experiment, with a pixel in its middle.

@@ -13,10 +13,11 @@ pub struct Sinusoid {
     pub response: Harmonic,
 }
 
-/// Steps per second of the experiment: 65.526 s, in which every frequency has a whole number of cycles, are a whole
-/// number of steps.
-const RATE_HZ: f64 = 500.0;
+/// In this time, s, every frequency has a whole number of cycles. At 500 steps per second it is a whole number of steps; at
+/// others the nearest one is taken, and the frequencies change with it, by less than one in ten thousand.
 const PERIOD_S: f64 = 65.526;
+/// Cycles of the fastest sinusoid.
+const FASTEST: f64 = 2047.0;
 
 /// Responses to a grating whose contrast is a sum of eight sinusoids, each of this contrast; the phase of the grating is that
 /// at the cell.
@@ -28,7 +29,7 @@ const PERIOD_S: f64 = 65.526;
 /// Shapley & Victor 1978, J. Physiol. 285:275–298, figures 2 to 4.
 ///
 /// # Errors
-/// If the subject's steps are not 500 per second, or the grating cannot be shown.
+/// If the subject's steps are too long for the fastest sinusoid, or the grating cannot be shown.
 pub fn sum_of_sinusoids(
     subject: &Subject,
     spatial_frequency_cpd: f64,
@@ -36,30 +37,36 @@ pub fn sum_of_sinusoids(
     contrast: f64,
 ) -> Result<Vec<Sinusoid>> {
     let rate = subject.screen().resolution.steps_per_second();
-    if (rate - RATE_HZ).abs() > 1e-6 * RATE_HZ {
-        let expected = format!("{RATE_HZ} steps per second, whose number in {PERIOD_S} s is whole");
-        return Err(crate::Error::argument("subject", expected, format!("{rate}")));
+    let frames = (PERIOD_S * rate).round();
+    // More than two steps per cycle, and a movie that ends.
+    if !(2.0 * FASTEST < frames && frames < 1e8) {
+        let expected = "steps between 1 µs and 16 ms for sinusoids of up to 31.24 Hz";
+        return Err(crate::Error::argument("step", expected, format!("{} s", 1.0 / rate)));
     }
+    let period_s = frames / rate;
+    let published = SumOfSinusoids::default().frequencies_hz;
+    let cycles: Vec<f64> = published.iter().map(|hertz| (hertz * PERIOD_S).round()).collect();
     let stimulus = SumOfSinusoids {
         screen: subject.screen(),
         contrast,
         spatial_frequency_cpd,
         phase_deg,
         mean: subject.mean_luminance(),
+        frequencies_hz: cycles.iter().map(|cycles| cycles / period_s).collect(),
         ..SumOfSinusoids::default()
     };
-    let frequencies = stimulus.frequencies_hz.clone();
-    let (frames, warm_up) = ((PERIOD_S * RATE_HZ).round() as usize, 2 * RATE_HZ as usize);
+    let (frames, warm_up) = (frames as usize, (2.0 * rate).round() as usize);
     // The movie repeats after the period, so the end of it can come first.
-    let trace = subject.current_hz(stimulus, warm_up, frames)?;
-    let sinusoid = |frequency_hz: f64| {
-        let Harmonic { amplitude_hz, phase_deg } = harmonic(&trace, (frequency_hz * PERIOD_S).round());
+    let trace = subject.response_hz(stimulus, warm_up, frames)?;
+    let sinusoid = |cycles: f64| {
+        let frequency_hz = cycles / period_s;
+        let Harmonic { amplitude_hz, phase_deg } = harmonic(&trace, cycles);
         // The trace begins after the warm-up, and what is shown are sines.
-        let shown_deg = 360.0 * (frequency_hz * warm_up as f64 / RATE_HZ).fract() - 90.0;
+        let shown_deg = 360.0 * (frequency_hz * warm_up as f64 / rate).fract() - 90.0;
         let phase_deg = (phase_deg - shown_deg + 180.0).rem_euclid(360.0) - 180.0;
         Sinusoid { frequency_hz, response: Harmonic { amplitude_hz, phase_deg } }
     };
-    Ok(frequencies.into_iter().map(sinusoid).collect())
+    Ok(cycles.into_iter().map(sinusoid).collect())
 }
 
 /// The frequency of the largest response, between those that were shown: the top of the parabola through the largest and

@@ -34,6 +34,20 @@ impl Node for CircularArray {
     own_attributes!();
 }
 
+/// The numbers of cells in files of spikes: their own where they have one, for the others the smallest that are free, in
+/// order.
+///
+/// ```
+/// use convis::retina::description::cell_numbers;
+/// assert_eq!(cell_numbers(&[None, Some(0), None, Some(7)]), [1, 0, 2, 7]);
+/// ```
+pub fn cell_numbers(own: &[Option<u32>]) -> Vec<u32> {
+    let taken: std::collections::HashSet<u32> = own.iter().flatten().copied().collect();
+    let mut free = (0..=u32::MAX).filter(|number| !taken.contains(number));
+    // There are fewer cells than numbers.
+    own.iter().map(|own| own.or_else(|| free.next()).unwrap_or(u32::MAX)).collect()
+}
+
 node! {
     /// One cell: the element `unit` of saved descriptions.
     Unit {

@@ -9,7 +9,7 @@ node! {
         enabled: bool = true, "enabled", Flag, "–", "Whether there are bipolar cells with gain control";
         opl_amplification_hz: f64 = 100.0, "opl-amplification__Hz", Finite, "Hz",
             "Current of a bipolar cell for a signal of 1 of the outer plexiform layer";
-        inert_leaks_hz: f64 = 10.0, "bipolar-inert-leaks__Hz", AtLeast(0.0), "Hz", "Leak conductance at rest";
+        inert_leaks_hz: f64 = 10.0, "bipolar-inert-leaks__Hz", Above(0.0), "Hz", "Leak conductance at rest";
         adaptation_sigma_deg: f64 = 1.0, "adaptation-sigma__deg", AtLeast(0.0), "deg", "Width of the feedback";
         adaptation_tau_s: f64 = 0.01, "adaptation-tau__sec", AtLeast(0.0), "s", "Time constant of the feedback";
         adaptation_feedback_amplification_hz: f64 = 100.0, "adaptation-feedback-amplification__Hz", AtLeast(0.0),

@@ -43,7 +43,7 @@ pub mod schema;
 mod spiking_channel;
 pub mod tree;
 
-pub use cell_array::{CircularArray, SquareArray, Unit};
+pub use cell_array::{CircularArray, SquareArray, Unit, cell_numbers};
 pub use contrast_gain_control::{ContrastGainControl, CustomGainControl};
 pub use ganglion_layer::GanglionLayer;
 pub use log_polar::LogPolar;
@@ -53,6 +53,9 @@ pub use presets::{PRESETS, Preset};
 pub use sampling::Sampling;
 pub use spiking_channel::{CellArray, SpikeAdaptation, SpikingChannel};
 
+use std::collections::HashMap;
+
+use crate::filters::WIDEST_PX;
 use crate::{Error, Result};
 use schema::{Attribute, Node, Slot, Value, quoted};
 
@@ -229,7 +232,8 @@ impl RetinaDescription {
     /// # Errors
     /// The first attribute, by its key, whose value is out of range or that does not fit another one.
     pub fn check(&self) -> Result<()> {
-        check_node(self, "")?;
+        check_node(self, "", self.retina.pixels_per_degree)?;
+        self.check_cell_numbers()?;
         if let OuterPlexiform::Linear(linear) = &self.outer_plexiform
             && linear.leaky_heat
         {
@@ -244,6 +248,39 @@ impl RetinaDescription {
         Ok(())
     }
 
+    /// Refuses two cells of one number.
+    fn check_cell_numbers(&self) -> Result<()> {
+        let mut met: HashMap<u32, String> = HashMap::new();
+        for (number, layer) in self.ganglion_layers.iter().enumerate().filter(|(_, layer)| layer.enabled) {
+            let Some(channel) = layer.spiking.as_ref().filter(|channel| channel.enabled) else { continue };
+            for (unit, id) in channel.units.iter().enumerate().filter_map(|(i, unit)| Some((i, unit.id?))) {
+                let place = format!("ganglion-layers.{number}.spiking-channel.units.{unit}");
+                if let Some(other) = met.get(&id) {
+                    let found = format!("{id}, which {other} has");
+                    let name = format!("{place}.mvaspike-id");
+                    return Err(Error::argument(name, "another number for every cell", found));
+                }
+                met.insert(id, place);
+            }
+        }
+        Ok(())
+    }
+
+    /// The keys of all nodes that are switched off. Virtual Retina knows no such nodes: it would simulate them.
+    ///
+    /// ```
+    /// use convis::retina::RetinaDescription;
+    /// let toolbox = RetinaDescription::preset("toolbox-2018")?;
+    /// assert!(toolbox.switched_off().contains(&"log-polar-scheme".to_string()));
+    /// assert!(toolbox.enabled_only().switched_off().is_empty());
+    /// # Ok::<(), convis::Error>(())
+    /// ```
+    pub fn switched_off(&self) -> Vec<String> {
+        let mut off = vec![];
+        find_switched_off(self, "", &mut off);
+        off
+    }
+
     /// What is allowed and yet hardly meant.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = vec![];
@@ -253,7 +290,7 @@ impl RetinaDescription {
         {
             warnings.push(format!(
                 "outer-plexiform-layers.0.linear-version.opl-amplification: usually 1 to 20, here {}",
-                linear.amplification
+                Value::Number(linear.amplification)
             ));
         }
         if let Some(saccades) = &on.microsaccades {
@@ -271,7 +308,7 @@ impl RetinaDescription {
             if saccades.duration_mean_s > 1.0 {
                 warnings.push(format!(
                     "basic-microsaccade-generator.saccade-duration-mean__sec: usually about 0.025, here {}",
-                    saccades.duration_mean_s
+                    Value::Number(saccades.duration_mean_s)
                 ));
             }
         }
@@ -279,8 +316,20 @@ impl RetinaDescription {
     }
 }
 
+fn find_switched_off(node: &dyn Node, path: &str, off: &mut Vec<String>) {
+    if node.value("enabled") == Some(Value::Flag(false)) {
+        off.push(path.to_string());
+    }
+    // Units have no switch, and there may be a hundred thousand.
+    for slot in node.slots().iter().filter(|slot| slot.key != "units") {
+        for (number, below) in node.nodes(slot).into_iter().enumerate() {
+            find_switched_off(below, &joined(path, &slot.key_of(number)), off);
+        }
+    }
+}
+
 /// Checks the attributes of a node and of all below it.
-fn check_node(node: &dyn Node, path: &str) -> Result<()> {
+fn check_node(node: &dyn Node, path: &str, pixels_per_degree: f64) -> Result<()> {
     for attribute in node.attributes() {
         if let Some(value) = node.value(attribute.name)
             && !attribute.kind.allows(&value)
@@ -288,11 +337,20 @@ fn check_node(node: &dyn Node, path: &str) -> Result<()> {
             let name = joined(path, attribute.name);
             return Err(Error::argument(name, attribute.kind, quoted(&value)));
         }
+        if let Some(Value::Number(sigma_deg)) = node.value(attribute.name)
+            && attribute.name.contains("sigma")
+            && attribute.unit == "deg"
+            && sigma_deg * pixels_per_degree > WIDEST_PX
+        {
+            let most = Value::Number(WIDEST_PX / pixels_per_degree);
+            let ppd = Value::Number(pixels_per_degree);
+            let expected = format!("at most {most} deg ({WIDEST_PX} pixels at {ppd} pixels/deg)");
+            return Err(Error::argument(joined(path, attribute.name), expected, Value::Number(sigma_deg)));
+        }
     }
     for slot in node.slots() {
         for (number, below) in node.nodes(slot).into_iter().enumerate() {
-            let key = if slot.list { format!("{}.{number}", slot.key) } else { slot.key.to_string() };
-            check_node(below, &joined(path, &key))?;
+            check_node(below, &joined(path, &slot.key_of(number)), pixels_per_degree)?;
         }
     }
     Ok(())
@@ -363,6 +421,40 @@ mod tests {
         assert_eq!((description.ganglion_layers.len(), on.ganglion_layers.len()), (4, 2));
         assert!(description.microsaccades.is_some() && on.microsaccades.is_none());
         assert!(description.log_polar.is_some() && on.log_polar.is_none());
+    }
+
+    #[test]
+    fn what_could_not_be_run_is_refused_by_its_key() {
+        let refused = |change: &dyn Fn(&mut RetinaDescription)| {
+            let mut description = RetinaDescription::preset("cat-x").unwrap();
+            change(&mut description);
+            description.check().unwrap_err().to_string()
+        };
+        let opl = "outer-plexiform-layers.0.linear-version.";
+        let linear = |d: &mut RetinaDescription, name: &str, value: f64| {
+            let OuterPlexiform::Linear(linear) = &mut d.outer_plexiform else { panic!() };
+            linear.assign(name, &Value::Number(value));
+        };
+        let error = refused(&|d| linear(d, "center-sigma__deg", 1e300));
+        assert!(error.starts_with(&format!("{opl}center-sigma__deg: expected at most ")), "{error}");
+        assert!(error.ends_with("got 1e300"), "{error}");
+        let error = refused(&|d| linear(d, "center-n__uint", 1000.0));
+        assert_eq!(error, format!("{opl}center-n__uint: expected a whole number from 0 to 20, got 1000"));
+        let error = refused(&|d| d.contrast_gain_control.as_mut().unwrap().inert_leaks_hz = 0.0);
+        assert_eq!(
+            error,
+            "contrast-gain-control.bipolar-inert-leaks__Hz: expected a finite number above 0, got 0"
+        );
+        let error = refused(&|d| {
+            let unit = || Unit { id: Some(3), ..Unit::default() };
+            d.ganglion_layers[0].spiking.as_mut().unwrap().units = vec![unit(), Unit::default(), unit()];
+        });
+        let units = "ganglion-layers.0.spiking-channel.units.";
+        let message = format!(
+            "{units}2.mvaspike-id: expected another number for every cell, got 3, which {units}0 has"
+        );
+        assert_eq!(error, message);
+        assert_eq!(Value::Number(-0.0).to_string(), "0");
     }
 
     #[test]

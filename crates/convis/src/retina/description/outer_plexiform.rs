@@ -1,6 +1,6 @@
 //! The outer plexiform layer: centre and surround.
 
-use super::schema::Kind::{AtLeast, Finite, Flag, Switch, Whole};
+use super::schema::Kind::{Above, AtLeast, Finite, Flag, Switch, Whole};
 use super::schema::{Attribute, Node, Slot, Value, node, own_attributes};
 
 /// One of the two versions of the outer plexiform layer: the element `outer-plexiform-layer`.
@@ -90,7 +90,7 @@ node! {
     LinearOpl {
         center_sigma_deg: f64 = 0.0, "center-sigma__deg", AtLeast(0.0), "deg", "Width of the centre";
         center_tau_s: f64 = 0.01, "center-tau__sec", AtLeast(0.0), "s", "Time constant of the centre";
-        center_n: u32 = 0, "center-n__uint", Whole(1000), "–",
+        center_n: u32 = 0, "center-n__uint", Whole(20), "–",
             "Order n of the centre's cascade: n + 1 low-passes of τ/n, one of τ where n = 0";
         surround_sigma_deg: f64 = 1.0, "surround-sigma__deg", AtLeast(0.0), "deg", "Width of the surround";
         surround_tau_s: f64 = 0.01, "surround-tau__sec", AtLeast(0.0), "s", "Time constant of the surround";
@@ -162,7 +162,7 @@ node! {
         horizontal_additional_tau_s: f64 = 0.01, "additional-tau-horizontal-cells__sec", AtLeast(0.0), "s",
             "Time constant of the horizontal cells, after that of the receptors";
         relative_weight: f64 = 0.0, "relative-weight-surround-center", Finite, "–", "Weight of the surround";
-        receptor_leak: f64 = 1.0, "inert-leak-in-receptors", AtLeast(0.0), "Hz", "Leak of the receptors in darkness";
+        receptor_leak: f64 = 1.0, "inert-leak-in-receptors", Above(0.0), "Hz", "Leak of the receptors in darkness";
         horizontal_feedback_amplification: f64 = 0.0, "horizontal-feedback-amplification", AtLeast(0.0), "Hz",
             "Gain of the horizontal cells' feedback on the receptors";
         horizontal_feedback_nernst: f64 = 0.0, "horizontal-feedback-nernst-potential", Finite, "–",

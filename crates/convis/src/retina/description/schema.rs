@@ -26,6 +26,8 @@ impl fmt::Display for Value {
             Self::Number(number) if *number != 0.0 && !(1e-5..1e15).contains(&number.abs()) => {
                 write!(f, "{number:e}")
             }
+            // Zero has no sign that anybody meant.
+            Self::Number(0.0) => f.write_str("0"),
             Self::Number(number) => write!(f, "{number}"),
             Self::Flag(flag) => write!(f, "{}", u8::from(*flag)),
             Self::Text(text) => f.write_str(text),
@@ -162,6 +164,11 @@ impl Slot {
         Self { element, older: &[], key: element, list: false, within, group: element, repeats: false, doc }
     }
 
+    /// The key of one of the nodes here.
+    pub fn key_of(&self, number: usize) -> String {
+        if self.list { format!("{}.{number}", self.key) } else { self.key.to_string() }
+    }
+
     /// Whether the element `name` belongs here.
     pub fn is_called(&self, name: &str) -> bool {
         self.element == name || self.older.contains(&name)
@@ -237,7 +244,7 @@ pub fn find_slot(node: &dyn Node, name: &str, is: impl Fn(&Slot, &str) -> bool) 
 /// A value as it is shown in errors.
 pub(super) fn quoted(value: &Value) -> String {
     match value {
-        Value::Number(number) => number.to_string(),
+        Value::Number(_) => value.to_string(),
         Value::Flag(flag) => flag.to_string(),
         Value::Text(text) => format!("{text:?}"),
     }
