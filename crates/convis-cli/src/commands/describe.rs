@@ -34,6 +34,7 @@ Examples:
   convis describe --list           names of all layers and models
   convis describe --json | python3 -m json.tool
   convis describe --markdown --out docs/layers")]
+#[allow(clippy::struct_excessive_bools)] // independent switches
 pub struct DescribeArguments {
     /// `retina`, the path of a stage such as `gang_0_input`, or a type such as `GanglionInput` or `Conv3d`
     #[arg(default_value = "retina")]
