@@ -71,7 +71,7 @@ def test_frames_side_by_side(movie):
     assert np.array_equal(images[-1].get_array(), x[-1])
     batches = drawn(convis.plot_5d_matshow(np.random.default_rng(0).random((2, 3, 4, 5, 5))))
     assert len([axes for axes in batches.axes if axes.images]) == 24
-    assert any("batch 1, channel 2" in axes.get_ylabel() for axes in batches.axes)
+    assert any("batch 1\nchannel 2" in axes.get_ylabel() for axes in batches.axes)
 
 
 @pytest.mark.parametrize("shape", [(), (7,), (5, 6), (9, 5, 6), (2, 9, 5, 6), (1, 1, 9, 5, 6), (1, 5, 5), (9, 1, 1), (3, 1, 1, 9, 5, 6)])
@@ -150,3 +150,12 @@ except ImportError as error:
 """
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "pip install matplotlib" in said
+
+
+def test_a_stimulus_is_drawn():
+    flash = convis.stimuli.FullFieldFlash(before_s=0.02, on_s=0.02, after_s=0.0, height=3, width=4)
+    assert flash.frames == 40 and convis.plot(flash).axes and len(flash) == 40
+    noise = convis.stimuli.Checkers(height=3, width=4, resolution=convis.Resolution(10, 100))
+    assert noise.frames is None and convis.plot(noise).axes
+    labels = [axes.get_ylabel() for axes in convis.plot_5d_matshow(np.random.default_rng(0).random((2, 2, 9, 4, 4))).axes]
+    assert "batch 1\nchannel 0" in labels

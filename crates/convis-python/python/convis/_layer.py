@@ -236,7 +236,8 @@ class Layer(Optimizing, Picturing, metaclass=_Complete):
         nearest = nearest_name(name, list(paths)) if number and compiled_parts else near[0] if near else None
         if nearest:
             kind = type(self).__name__
-            raise AttributeError(f"{kind} has no parameter {name!r}; did you mean {paths[nearest]!r}?")
+            other = "" if number and compiled_parts else "; attributes of another meaning are made in __init__"
+            raise AttributeError(f"{kind} has no parameter {name!r}; did you mean {paths[nearest]!r}?{other}")
 
     def _as_list(self, name: str, layers: Any) -> Layer:
         """Layers in a list as a part of this one."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "Coordinates",
     "ExponentialKernel",
     "FrameReader",
     "GifWriter",
@@ -17,7 +18,9 @@ __all__ = [
     "Layer",
     "Optimizer",
     "Parameter",
+    "Recording",
     "RetinaDescription",
+    "Snapshot",
     "State",
     "Stimulus",
     "Tensor",
@@ -34,6 +37,7 @@ __all__ = [
     "deriche",
     "fit_glm",
     "generator_signal",
+    "information",
     "izhikevich_presets",
     "kernel",
     "loss",
@@ -51,6 +55,7 @@ __all__ = [
     "stack",
     "stc",
     "stimulus",
+    "train",
 ]
 
 __version__: str

@@ -127,12 +127,12 @@ def _bare(axes: Axes) -> None:
 def plot(x: Any, resolution: Resolution | None = None, **options: Any) -> Figure:
     """Draw anything convis makes: an output, a tensor or array, a parameter, a layer.
 
-    An output with several movies is drawn movie by movie, a layer by its response to an impulse, everything else by
-    :func:`plot_tensor`.
+    An output with several movies is drawn movie by movie, a layer by its response to an impulse, a stimulus by its first
+    ten seconds, everything else by :func:`plot_tensor`.
 
     Parameters
     ----------
-    x : Output, Tensor, array_like, Parameter or Layer
+    x : Output, Tensor, array_like, Parameter, Layer or Stimulus
         What to draw.
     resolution : convis.Resolution, optional
         Gives axes in seconds and degrees; outputs know their own.
@@ -151,9 +151,16 @@ def plot(x: Any, resolution: Resolution | None = None, **options: Any) -> Figure
     True
     """
     from ._layer import Layer
+    from .stimuli import Stimulus
 
     if isinstance(x, Layer):
         return plot_impulse(x, **options)
+    if isinstance(x, Stimulus):
+        shown = max(round(10 * x.resolution.steps_per_second), 1)
+        there = x.frames
+        return plot_tensor(
+            x.movie(shown if there is None else min(shown, there)), resolution or x.resolution, **options
+        )
     if isinstance(x, Output) and len(x) > 1:
         return plot_output(x, resolution)
     if isinstance(x, (list, tuple)) and any(isinstance(part, (Tensor, Output)) for part in x):
@@ -387,7 +394,8 @@ def plot_5d_matshow(x: Any, resolution: Resolution | None = None, most: int = 12
         if plane == 0:
             axes.set_title(scale.moment(frame), fontsize="small")
         if len(planes) > 1 and frame == shown[0]:
-            axes.set_ylabel(f"batch {plane // channels}, channel {plane % channels}", fontsize="small")
+            label = f"batch {plane // channels}\nchannel {plane % channels}"
+            axes.set_ylabel(label, fontsize="x-small", rotation=0, ha="right", va="center")
     if len(planes) == 1:
         grid[-1, 0].set_ylabel(f"height ({scale.space_unit})")
     grid[-1, 0].set_xlabel(f"width ({scale.space_unit})")

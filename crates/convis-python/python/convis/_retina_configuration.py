@@ -304,6 +304,8 @@ def _why_not(model: Layer, key: str, value: Any) -> str | None:
         return "the model blurs and filters one after the other" if value else None
     if last == "random-init":
         return None if value else "the cells of the model start at random potentials"
+    if last == "noise_pos" and not value:
+        return None  # no cell is moved
     if "-array." in key or ".units." in key:
         return "the model has a cell at every pixel"
     return "the model has no such node"

@@ -108,6 +108,11 @@ class Stimulus(Stream):
         """Whether it gives frames for ever."""
         return self._frames.frames is None
 
+    @property
+    def frames(self) -> int | None:
+        """How many frames it has from its beginning; None if it is endless."""
+        return self._frames.frames
+
     def _remaining(self) -> int | None:
         frames = self._frames.frames
         return None if frames is None else max(frames - self._next, 0)
