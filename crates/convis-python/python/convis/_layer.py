@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from abc import ABCMeta
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from html import escape
 from typing import Any
 
@@ -228,6 +227,8 @@ class Layer(Optimizing, Picturing, metaclass=_Complete):
             return
         if hasattr(type(self), name) or name in self.__dict__:
             return
+        from difflib import get_close_matches
+
         compiled_parts = "_native" in self.__dict__
         paths = {path.rsplit(".", 1)[-1]: path for path, _ in self.named_parameters() if compiled_parts or "." not in path}
         paths.update((alias, alias) for alias in self._aliases())

@@ -56,6 +56,7 @@ __all__ = [
     "stc",
     "stimulus",
     "train",
+    "virtual_retina_cells",
 ]
 
 __version__: str
