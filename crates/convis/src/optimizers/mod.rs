@@ -211,7 +211,7 @@ mod tests {
             Box::new(AdamW { lr: 0.1, weight_decay: 1e-6, ..AdamW::default() }),
             Box::new(Adagrad { lr: 0.5, ..Adagrad::default() }),
             Box::new(RmsProp { lr: 0.01, momentum: 0.1, centered: true, ..RmsProp::default() }),
-            Box::new(Adadelta { lr: 20.0, ..Adadelta::default() }),
+            Box::new(Adadelta { eps: 1e-4, ..Adadelta::default() }),
             Box::new(Adamax { lr: 0.1, ..Adamax::default() }),
             Box::new(NAdam { lr: 0.1, ..NAdam::default() }),
             Box::new(RAdam { lr: 0.1, ..RAdam::default() }),
