@@ -46,7 +46,7 @@ class RaisedCosines:
     --------
     >>> import convis
     >>> convis.models.RaisedCosines(count=5, last=20.0).bumps().shape
-    (5, 44)
+    (5, 97)
     """
 
     count: int = 8
@@ -111,7 +111,7 @@ class GLM:
     --------
     >>> import convis, numpy as np
     >>> cell = convis.models.GLM(lags=2, history=convis.models.RaisedCosines(count=2, last=5.0))
-    >>> cell.filter, cell.bias, cell.history_weights = [[1.5, -0.5]], [-1.0], [[-3.0, 0.2]]
+    >>> cell.filter, cell.bias, cell.history_weights = [[1.5, -0.5]], [-1.0], [[-3.0, -0.2]]
     >>> stimulus = np.random.default_rng(1).normal(size=20_000)
     >>> spikes = cell.simulate(stimulus, seed=4)[0]
     >>> other = convis.models.GLM(lags=2, history=convis.models.RaisedCosines(count=2, last=5.0))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _native
 from ._movies import whole
-from ._native_layer import NativeLayer, native_layer
+from ._native_layer import NativeLayer
 from ._resolution import Resolution
 from ._retina_configuration import RetinaConfiguration
 
 
-@native_layer
 class VirtualRetina(NativeLayer):
     """The retina that a description means: every node of it, computed as Virtual Retina does or, switch by switch, as convis.
 
@@ -61,8 +60,11 @@ class VirtualRetina(NativeLayer):
     True
     >>> primate = convis.retina.Retina.virtual_retina("primate")
     >>> primate.cells((128, 160))[0].shape                       # x and y of the cells of its first layer, degrees
-    (297, 2)
+    (3435, 2)
     """
+
+    # For the library it is a Retina, made from other options.
+    _kind: ClassVar[str] = "VirtualRetina"
 
     def __init__(
         self,
