@@ -47,6 +47,7 @@ its middle pixel (the same name with CP); the original made folders of them:
   bipolar.inr                                       bipolarFrames/
   cgc_adaptation.inr   conductance of gain control, Hz
   cgc_attenuation.inr  what it leaves of the potential in a step
+                       (both with -modern only where it is custom or log-polar)
   ganglion_Layer_0.inr, …                           ganglion_Layer_0/ …
 
 Luminance: pictures and video go from 0 to 255, arrays of floating-point numbers
