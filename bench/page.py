@@ -40,7 +40,8 @@ def number(text: str) -> str:
 def jobs_table(folder: Path) -> str:
     """Jobs beside their peers."""
     lines = ["| job | ours | peer | ratio | unit | measured |", "|---|--:|--:|--:|---|---|"]
-    for row in latest(folder, "", lambda row: (row["job"], row["size"], row["gain control"])):
+    # How the planner decided stands in brackets; another decision does not make another job.
+    for row in latest(folder, "", lambda row: (row["job"].split(" (")[0], row["size"], row["gain control"])):
         name = row["job"]
         if row["job"] == "retina":
             name = f"retina with spikes {row['size']}², gain control {float(row['gain control']):.0f} Hz"

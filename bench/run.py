@@ -27,6 +27,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import peers
@@ -57,7 +58,9 @@ QUICK_SIZES, QUICK_CHUNKS = (20, 50), (100, 200)
 #: Without a peer to ask, frames are chosen for this many pixel-steps a second.
 PRESUMED_PEER_RATE = 7e5
 #: Each turn of ours lasts at least this long, the movie being shown again and again.
-LEAST_SECONDS = 0.3
+LEAST_SECONDS = 1.0
+#: Between turns: threads of the side that has worked spin for a while before they sleep.
+SETTLE_SECONDS = 0.5
 
 COLUMNS = ("date", "commit", "job", "size", "gain control", "frames", "ours", "peer",
            "ratio", "unit", "threads", "versions")
@@ -188,8 +191,10 @@ def measure_retina(pair: Pair, side: int, gain_hz: float, quick: bool) -> dict:
                  settings=settings[key])
     ratios = []
     for _ in range(turns):
-        turn = {key: pair.ask(key, what="repeat", least_seconds=LEAST_SECONDS)
-                for key in ("ours", "peer")}
+        turn = {}
+        for key in ("ours", "peer"):
+            time.sleep(SETTLE_SECONDS)
+            turn[key] = pair.ask(key, what="repeat", least_seconds=LEAST_SECONDS)
         for key, answer in turn.items():
             if answer:
                 rates[key].append(answer["rate"] / 1e6)
