@@ -67,6 +67,7 @@ test-python: python
 bench: python
 	cargo bench --quiet -p convis-kernels --bench operations --no-run
 	$(PYTHON) bench/run.py --ours $(VENV_PYTHON) --micro "cargo bench --quiet -p convis-kernels --bench operations" $(ARGS)
+	cargo bench --quiet -p convis --bench virtual_retina
 	$(PYTHON) bench/page.py
 
 # One wheel for each architecture serves every processor of it: vector instructions are chosen at run time. Zig links for
