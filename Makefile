@@ -75,7 +75,7 @@ bench: python
 wheels: $(VENV)/requirements
 	$(VENV_PYTHON) -m pip install --quiet ziglang
 	for architecture in x86_64 aarch64; do
-	    rustup target add --quiet "$$architecture-unknown-linux-gnu" 2> /dev/null || true
+	    ! command -v rustup > /dev/null || rustup target add "$$architecture-unknown-linux-gnu"
 	    PATH="$$PWD/$(VENV)/bin:$$PATH" $(VENV_PYTHON) -m maturin build --quiet --release --zig --out dist \
 	        --target "$$architecture-unknown-linux-gnu" --compatibility manylinux2014 -m crates/convis-python/Cargo.toml
 	done

@@ -60,6 +60,11 @@ def test_every_kind_of_response_has_its_peak_at_the_delay(kind, delay):
     assert np.abs(rest).max() < 0.2 * np.abs(m.filter[0]).max()
 
 
+def test_steps_of_one_length_are_counted_alike():
+    times = np.arange(5000) * 0.001 + 7.3  # every one on a border, as rounding has it
+    assert (convis.fitting.bin_spikes(times, 0.001, 5000, start_s=7.3) == 1).all()
+
+
 def test_means_are_exact_for_straight_signals():
     times = np.sort(RNG.random(300)) * 10
     edges = np.linspace(times[0], times[-1], 41)

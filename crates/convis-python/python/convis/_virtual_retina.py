@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, ClassVar
 
 import numpy as np
@@ -102,8 +103,6 @@ class VirtualRetina(NativeLayer):
     @property
     def description(self) -> RetinaConfiguration:
         """What it was built from; a copy."""
-        import json
-
         return RetinaConfiguration(json.loads(self.__dict__["_made_by"][0]["description"]))
 
     def cells(self, image: tuple[int, int]) -> dict[int, NDArray[np.float64]]:

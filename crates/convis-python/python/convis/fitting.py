@@ -18,6 +18,7 @@ from ._lnp import LNP
 from ._movies import whole
 from ._text import unknown
 from ._training import TrainedFit, train
+from .recordings import count_spikes
 
 __all__ = ["Fit", "Split", "TrainedFit", "bin_spikes", "fit", "split", "train"]
 
@@ -28,7 +29,8 @@ _METRICS = ("bits_per_spike", "deviance_explained", "log_likelihood", "pearson")
 def bin_spikes(times_s: ArrayLike, step_s: float, steps: int, start_s: float = 0.0) -> NDArray[np.float64]:
     """Count spikes in the steps of a stimulus.
 
-    Step k lasts from ``start_s + k step_s`` to the beginning of the next one; a spike on the border belongs to the later.
+    Step k lasts from ``start_s + k step_s`` to the beginning of the next one: :func:`convis.recordings.count_spikes` with steps
+    of one length.
 
     Parameters
     ----------
@@ -52,20 +54,9 @@ def bin_spikes(times_s: ArrayLike, step_s: float, steps: int, start_s: float = 0
     >>> convis.fitting.bin_spikes([0.1, 0.25, 0.31, 0.9], step_s=0.1, steps=4).tolist()
     [0.0, 1.0, 1.0, 1.0]
     """
-    times = np.asarray(times_s, dtype=np.float64).ravel()
-    if not np.isfinite(times).all():
-        raise ValueError("times_s: expected finite times in seconds, got NaN or infinity")
     if not (step_s > 0 and np.isfinite(step_s)):
         raise ValueError(f"step_s: expected a number above 0, got {step_s}")
-    # A time on the border must not fall into the step before by rounding.
-    step = np.floor((times - start_s) / step_s * (1 + 4 * np.finfo(float).eps))
-    inside = (step >= 0) & (step < steps)
-    if len(times) and not inside.any():
-        end = start_s + steps * step_s
-        raise ValueError(
-            f"times_s: expected spikes from {start_s} to {end} s, where the stimulus is, got {times.min()} to {times.max()} s"
-        )
-    return np.bincount(step[inside].astype(int), minlength=steps).astype(np.float64)
+    return count_spikes(times_s, start_s + step_s * np.arange(whole("steps", steps) + 1))
 
 
 class Split(NamedTuple):
