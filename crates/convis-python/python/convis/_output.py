@@ -74,7 +74,8 @@ class Output:
 
     def array(self, which: int | str = 0) -> NDArray[Any]:
         """A movie as a numpy array, without copying; read-only (``.copy()`` can be written to)."""
-        return self[which].numpy()
+        movie: Tensor = self[which]
+        return movie.numpy()
 
     def mean(self, axis: int | tuple[int, ...] | None = None, which: int | str = 0) -> Any:
         """The mean of a movie over axes, or over all its numbers."""
@@ -315,10 +316,10 @@ class Output:
     def __getattr__(self, name: str) -> Tensor:
         keys = self.__dict__.get("_keys", [])
         if name in keys:
-            return self[name]
+            return self._movies[self._number(name)]
         flat = [key.replace(".", "_") for key in keys]
         if name in flat:
-            return self[flat.index(name)]
+            return self._movies[flat.index(name)]
         raise AttributeError(unknown("output", name, flat))
 
     def __dir__(self) -> list[str]:

@@ -107,7 +107,8 @@ class LayerModule(torch.nn.Module):
     # Whoever looks at the parameters sees those of the layer.
     def named_parameters(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, torch.nn.Parameter]]:
         self.synchronize()
-        return super().named_parameters(*args, **kwargs)
+        named: Iterator[tuple[str, torch.nn.Parameter]] = super().named_parameters(*args, **kwargs)
+        return named
 
     def state_dict(self, *args: Any, **kwargs: Any) -> Any:
         self.synchronize()
