@@ -10,7 +10,12 @@
 //! that: builds take half the time while one works on something else. Such a build runs on no older processor.
 #![allow(unsafe_code)] // calling a function compiled for more instructions than the build's baseline; prefetching
 
+use std::any::Any;
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::__m512;
 use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::scratch::LANES;
 
 /// A set of vector instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,6 +136,48 @@ fn with_avx2<R>(kernel: impl FnOnce() -> R) -> R {
     kernel()
 }
 
+/// Exchanges the rows and columns of a square.
+#[inline(always)]
+pub(crate) fn transpose<T: 'static + Copy>(square: &mut [[T; LANES]; LANES]) {
+    #[cfg(target_arch = "x86_64")]
+    if level() == Level::Avx512
+        && let Some(square) = (square as &mut dyn Any).downcast_mut()
+    {
+        // SAFETY: `level` returns only levels that the processor was found to have.
+        return unsafe { transpose_with_avx512(square) };
+    }
+    for i in 0..LANES {
+        for j in 0..i {
+            let (a, b) = (square[i][j], square[j][i]);
+            (square[i][j], square[j][i]) = (b, a);
+        }
+    }
+}
+
+/// Compilers make gathers and scatters of the loop above, which take ten times as long. Sixteen rows are eight pairs;
+/// interleaving the numbers of every pair moves one bit from the number of a row to that of a column, so that four rounds
+/// exchange them.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+#[inline]
+fn transpose_with_avx512(square: &mut [[f32; LANES]; LANES]) {
+    use std::arch::x86_64::{_mm512_permutex2var_ps, _mm512_setr_epi32, _mm512_setzero_ps};
+    let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    let high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    // SAFETY: a vector is sixteen numbers and nothing else.
+    let mut x: [__m512; LANES] = unsafe { std::mem::transmute_copy(square) };
+    for _ in 0..LANES.ilog2() {
+        let mut y = [_mm512_setzero_ps(); LANES];
+        for i in 0..LANES / 2 {
+            y[2 * i] = _mm512_permutex2var_ps(x[i], low, x[i + LANES / 2]);
+            y[2 * i + 1] = _mm512_permutex2var_ps(x[i], high, x[i + LANES / 2]);
+        }
+        x = y;
+    }
+    // SAFETY: as above.
+    *square = unsafe { std::mem::transmute::<[__m512; LANES], [[f32; LANES]; LANES]>(x) };
+}
+
 /// Asks for numbers that will be read soon, where the processor has an instruction for that; changes nothing.
 #[inline(always)]
 pub(crate) fn prefetch<T>(numbers: &[T]) {
@@ -149,6 +196,24 @@ pub(crate) fn prefetch<T>(numbers: &[T]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Real;
+
+    #[test]
+    fn squares_are_transposed() {
+        fn check<T: Real>() {
+            let mut square: [[T; LANES]; LANES] =
+                std::array::from_fn(|i| std::array::from_fn(|j| T::of((i * 100 + j) as f64)));
+            vectorized(
+                #[inline(always)]
+                || transpose(&mut square),
+            );
+            for (i, row) in square.iter().enumerate() {
+                assert!(row.iter().enumerate().all(|(j, &x)| x == T::of((j * 100 + i) as f64)));
+            }
+        }
+        check::<f32>();
+        check::<f64>();
+    }
 
     #[test]
     fn every_available_level_can_be_forced_and_a_missing_one_is_refused() {

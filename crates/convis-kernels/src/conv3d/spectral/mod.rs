@@ -19,7 +19,7 @@ pub(super) use fft::is_smooth;
 
 use std::ops::Range;
 
-use image::{ImageFft, side_by_side, transposed};
+use image::{ImageFft, side_by_side};
 use spectra::{Spectra, Sums, correlate};
 
 use super::Conv3d;
@@ -168,7 +168,7 @@ fn images<T: Real>(
                         for (line, block) in square.iter_mut().zip(pixels) {
                             *line = block.0;
                         }
-                        let square = transposed(&square);
+                        simd::transpose(&mut square);
                         for (frame, line) in output.chunks_mut(place.pixels).zip(&square) {
                             let to = &mut frame[first + i * LANES..][..pixels.len()];
                             match to.first_chunk_mut::<LANES>() {

@@ -127,7 +127,7 @@ pub(super) struct Sums<T: Real> {
 }
 
 /// Frequencies that one thread works on at a time.
-const TOGETHER: usize = 4;
+const TOGETHER: usize = 16;
 
 impl<T: Real> Sums<T> {
     /// Room for movies of so many frames; at first its numbers mean nothing.
@@ -165,141 +165,128 @@ fn wide<T>() -> bool {
 /// `y(o,t) = Σᵢ Σₐ w(i,a,o)·x(i,t+a)` at every frequency, for t below `frames`. The weights are one plane whose frames
 /// are `[in][time weight][out]`.
 pub(super) fn filter<T: Real>(x: &Spectra<T>, w: &Spectra<T>, y: &mut Sums<T>, k: usize, frames: usize) {
-    let (inputs, outputs, blocks) = (x.planes, y.planes, y.blocks);
-    let n = frames.next_multiple_of(LANES);
-    let work = x.frequencies * n * inputs * outputs * k;
+    let (outputs, blocks, wide) = (y.planes, y.blocks, wide::<T>());
+    let used = frames.div_ceil(LANES);
+    let work = x.frequencies * frames * x.planes * outputs * k;
     parallel::for_each(y.parts(), work, |(frequencies, mut y)| {
-        // Real and imaginary parts of two outputs.
-        let mut sums = Scratch::<T>::new(4 * n);
-        for (j, f) in frequencies.enumerate() {
-            let (u, v) = w.numbers(f, 0).split_at(w.part());
-            for o in (0..outputs).step_by(2) {
-                sums.fill(T::zero());
-                let (first, second) = sums.split_at_mut(2 * n);
-                let ((a_re, a_im), (b_re, b_im)) = (first.split_at_mut(n), second.split_at_mut(n));
-                for i in 0..inputs {
-                    // Sums beyond the last frame read beyond the real parts.
-                    let re = x.numbers(f, i);
-                    let im = &re[x.part()..];
-                    let mut a = 0;
-                    while a < k {
-                        let (re, im) = (&re[a..], &im[a..]);
-                        let weight = |b| {
-                            let at = (i * k + a + b) * outputs + o;
-                            [u[at], v[at]]
-                        };
-                        if o + 1 == outputs {
-                            a += match k - a {
-                                4.. => add::<T, 4>(re, im, weight, a_re, a_im),
-                                2.. => add::<T, 2>(re, im, weight, a_re, a_im),
-                                _ => add::<T, 1>(re, im, weight, a_re, a_im),
-                            };
-                            continue;
-                        }
-                        let weights = |b| {
-                            let at = (i * k + a + b) * outputs + o;
-                            [[u[at], v[at]], [u[at + 1], v[at + 1]]]
-                        };
-                        a += match k - a {
-                            4.. => add_to_two::<T, 4>(re, im, weights, a_re, a_im, b_re, b_im),
-                            2.. => add_to_two::<T, 2>(re, im, weights, a_re, a_im, b_re, b_im),
-                            _ => add_to_two::<T, 1>(re, im, weights, a_re, a_im, b_re, b_im),
-                        };
-                    }
-                }
-                for (o, sums) in
-                    sums.blocks().chunks(2 * n / LANES).enumerate().take(outputs - o).map(|(i, s)| (o + i, s))
-                {
-                    let (re, im) = sums.split_at(n / LANES);
-                    for (block, (re, im)) in re.iter().zip(im).enumerate() {
-                        y.frame(o * blocks + block)[j] = [*re, *im];
-                    }
-                }
-            }
+        let products = Products { x, w, frequencies, k, outputs };
+        let mut store = |o: usize, block: usize, j: usize, re: &Block<T>, im: &Block<T>| {
+            y.frame(o * blocks + block)[j] = [*re, *im];
+        };
+        // As many sums as the processor has registers for.
+        if wide {
+            products.by_outputs::<4, 2>(used, &mut store);
+        } else {
+            products.by_outputs::<2, 1>(used, &mut store);
         }
     });
 }
 
-/// `sum(t) += Σₐ weight(a)·x(t+a)` for `A` time weights; returns `A`.
-fn add<T: Real, const A: usize>(
-    x_re: &[T],
-    x_im: &[T],
-    weight: impl Fn(usize) -> [T; 2],
-    sum_re: &mut [T],
-    sum_im: &mut [T],
-) -> usize {
-    let w: [[T; 2]; A] = std::array::from_fn(weight);
-    simd::vectorized(
-        #[inline(always)]
-        || add_loop(x_re, x_im, w, sum_re, sum_im),
-    );
-    A
+/// Sums of products of spectra at some frequencies.
+struct Products<'a, T: Real> {
+    x: &'a Spectra<T>,
+    w: &'a Spectra<T>,
+    frequencies: Range<usize>,
+    k: usize,
+    outputs: usize,
 }
 
-#[inline(always)]
-fn add_loop<T: Real, const A: usize>(
-    x_re: &[T],
-    x_im: &[T],
-    w: [[T; 2]; A],
-    sum_re: &mut [T],
-    sum_im: &mut [T],
-) {
-    let x = x_re.windows(A).zip(x_im.windows(A));
-    for ((sum_re, sum_im), (re, im)) in sum_re.iter_mut().zip(sum_im).zip(x) {
-        let mut sum = [*sum_re, *sum_im];
-        for a in 0..A {
-            sum = plus_product(sum, w[a], [re[a], im[a]]);
+impl<T: Real> Products<'_, T> {
+    /// All sums, `O` outputs and `V` blocks of frames at a time; `store(output, block, frequency, real, imaginary)`.
+    fn by_outputs<const O: usize, const V: usize>(
+        &self,
+        blocks: usize,
+        store: &mut impl FnMut(usize, usize, usize, &Block<T>, &Block<T>),
+    ) {
+        let mut o = 0;
+        while o < self.outputs {
+            o += match self.outputs - o {
+                n if n >= O => self.by_blocks::<O, V>(o, blocks, store),
+                2.. => self.by_blocks::<2, V>(o, blocks, store),
+                _ => self.by_blocks::<1, V>(o, blocks, store),
+            };
         }
-        [*sum_re, *sum_im] = sum;
+    }
+
+    fn by_blocks<const O: usize, const V: usize>(
+        &self,
+        o: usize,
+        blocks: usize,
+        store: &mut impl FnMut(usize, usize, usize, &Block<T>, &Block<T>),
+    ) -> usize {
+        for first in (0..blocks).step_by(V) {
+            if first + V <= blocks {
+                self.tile::<O, V>(o, first, store);
+            } else {
+                (first..blocks).for_each(|block| self.tile::<O, 1>(o, block, store));
+            }
+        }
+        O
+    }
+
+    /// `O` outputs from `o` on, `V` blocks of frames from `first` on, at all frequencies: what is stored together lies
+    /// together.
+    fn tile<const O: usize, const V: usize>(
+        &self,
+        o: usize,
+        first: usize,
+        store: &mut impl FnMut(usize, usize, usize, &Block<T>, &Block<T>),
+    ) {
+        for (i, f) in self.frequencies.clone().enumerate() {
+            let mut sums = [[[Block::zero(); V]; 2]; O];
+            simd::vectorized(
+                #[inline(always)]
+                || self.add_products(f, o, first * LANES, &mut sums),
+            );
+            for (j, [re, im]) in sums.iter().enumerate() {
+                for b in 0..V {
+                    store(o + j, first + b, i, &re[b], &im[b]);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn add_products<const O: usize, const V: usize>(
+        &self,
+        f: usize,
+        o: usize,
+        first: usize,
+        sums: &mut [[[Block<T>; V]; 2]; O],
+    ) {
+        let mut acc = *sums;
+        let (u, v) = self.w.numbers(f, 0).split_at(self.w.part());
+        let weights = u.chunks_exact(self.outputs).zip(v.chunks_exact(self.outputs));
+        let mut weights = weights.map(|(u, v)| (&u[o..o + O], &v[o..o + O]));
+        for i in 0..self.x.planes {
+            // Sums beyond the last frame read beyond the real parts.
+            let re = &self.x.numbers(f, i)[first..];
+            let im = &re[self.x.part()..];
+            let n = self.k - 1 + V * LANES;
+            let x = re[..n].windows(V * LANES).zip(im[..n].windows(V * LANES));
+            for ((re, im), (u, v)) in x.zip(&mut weights) {
+                let (re, im) = (re.as_chunks::<LANES>().0, im.as_chunks::<LANES>().0);
+                for j in 0..O {
+                    let [sum_re, sum_im] = &mut acc[j];
+                    add_product(u[j], re, sum_re);
+                    add_product(-v[j], im, sum_re);
+                    add_product(u[j], im, sum_im);
+                    add_product(v[j], re, sum_im);
+                }
+            }
+        }
+        *sums = acc;
     }
 }
 
-/// As [`add`] for two outputs, which share what is read of x.
-fn add_to_two<T: Real, const A: usize>(
-    x_re: &[T],
-    x_im: &[T],
-    weights: impl Fn(usize) -> [[T; 2]; 2],
-    a_re: &mut [T],
-    a_im: &mut [T],
-    b_re: &mut [T],
-    b_im: &mut [T],
-) -> usize {
-    let w: [[[T; 2]; 2]; A] = std::array::from_fn(weights);
-    simd::vectorized(
-        #[inline(always)]
-        || add_to_two_loop(x_re, x_im, w, a_re, a_im, b_re, b_im),
-    );
-    A
-}
-
+/// `sum + w·x`.
 #[inline(always)]
-fn add_to_two_loop<T: Real, const A: usize>(
-    x_re: &[T],
-    x_im: &[T],
-    w: [[[T; 2]; 2]; A],
-    a_re: &mut [T],
-    a_im: &mut [T],
-    b_re: &mut [T],
-    b_im: &mut [T],
-) {
-    let x = x_re.windows(A).zip(x_im.windows(A));
-    let sums = a_re.iter_mut().zip(a_im).zip(b_re.iter_mut().zip(b_im));
-    for (((a_re, a_im), (b_re, b_im)), (re, im)) in sums.zip(x) {
-        let (mut first, mut second) = ([*a_re, *a_im], [*b_re, *b_im]);
-        for a in 0..A {
-            let x = [re[a], im[a]];
-            first = plus_product(first, w[a][0], x);
-            second = plus_product(second, w[a][1], x);
+fn add_product<T: Real, const V: usize>(w: T, x: &[[T; LANES]], sum: &mut [Block<T>; V]) {
+    for b in 0..V {
+        for l in 0..LANES {
+            sum[b].0[l] = x[b][l].mul_add(w, sum[b].0[l]);
         }
-        [*a_re, *a_im] = first;
-        [*b_re, *b_im] = second;
     }
-}
-
-/// `sum + w·x` of complex numbers.
-#[inline(always)]
-fn plus_product<T: Real>([re, im]: [T; 2], [u, v]: [T; 2], [x, y]: [T; 2]) -> [T; 2] {
-    [(-v).mul_add(y, u.mul_add(x, re)), v.mul_add(x, u.mul_add(y, im))]
 }
 
 /// `sums(o,i,a) += Σₜ conj y(o,t)·x(i,t+a)` at every frequency, over the blocks of `frames` frames; y is zero beyond
@@ -373,15 +360,9 @@ impl Lags {
         let mut totals = [[[T::zero(); 2]; A]; O];
         simd::vectorized(
             #[inline(always)]
-            || {
-                self.add_products(x, y, &mut sums);
-                for (totals, sums) in totals.iter_mut().zip(&sums) {
-                    for (total, sum) in totals.iter_mut().zip(sums) {
-                        *total = sum.map(|lanes| over_lanes(lanes));
-                    }
-                }
-            },
+            || self.add_products(x, y, &mut sums),
         );
+        over_lanes(sums.as_flattened().as_flattened(), totals.as_flattened_mut().as_flattened_mut());
         for (j, totals) in totals.into_iter().enumerate() {
             for (b, total) in totals.into_iter().enumerate() {
                 store(j, b, total);
@@ -421,15 +402,36 @@ impl Lags {
     }
 }
 
-/// The sum of sixteen numbers, halves upon halves.
-#[inline(always)]
-fn over_lanes<T: Real>(mut x: [T; LANES]) -> T {
-    let mut n = LANES / 2;
-    while n > 0 {
-        for l in 0..n {
-            x[l] = x[l] + x[l + n];
+/// The sums of sixteen numbers each, halves upon halves.
+fn over_lanes<T: Real>(numbers: &[[T; LANES]], sums: &mut [T]) {
+    if let Some(square) = numbers.first_chunk::<LANES>() {
+        // Sixteen sums at once.
+        let mut lines = *square;
+        simd::vectorized(
+            #[inline(always)]
+            || {
+                simd::transpose(&mut lines);
+                halves(&mut lines);
+            },
+        );
+        sums.copy_from_slice(&lines[0]);
+    } else {
+        for (sum, numbers) in sums.iter_mut().zip(numbers) {
+            let mut lines = numbers.map(|x| [x]);
+            halves(&mut lines);
+            *sum = lines[0][0];
         }
-        n /= 2;
     }
-    x[0]
+}
+
+/// Adds up lines; the sum is in the first.
+#[inline(always)]
+fn halves<T: Real, const N: usize>(lines: &mut [[T; N]; LANES]) {
+    for n in [8, 4, 2, 1] {
+        for i in 0..n {
+            for l in 0..N {
+                lines[i][l] = lines[i][l] + lines[i + n][l];
+            }
+        }
+    }
 }
