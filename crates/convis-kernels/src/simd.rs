@@ -15,6 +15,7 @@ use std::any::Any;
 use std::arch::x86_64::__m512;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use crate::Real;
 use crate::scratch::LANES;
 
 /// A set of vector instructions.
@@ -136,6 +137,19 @@ fn with_avx2<R>(kernel: impl FnOnce() -> R) -> R {
     kernel()
 }
 
+/// `sums += w·x` at `V` vectors of numbers.
+///
+/// A function of its own, called once for each line of a block of sums: in one loop over all of them compilers see
+/// columns to make vectors of.
+#[inline(always)]
+pub(crate) fn add_product<T: Real, const V: usize>(w: T, x: &[[T; LANES]], sums: &mut [[T; LANES]; V]) {
+    for v in 0..V {
+        for l in 0..LANES {
+            sums[v][l] = x[v][l].mul_add(w, sums[v][l]);
+        }
+    }
+}
+
 /// Exchanges the rows and columns of a square.
 #[inline(always)]
 pub(crate) fn transpose<T: 'static + Copy>(square: &mut [[T; LANES]; LANES]) {
@@ -196,7 +210,6 @@ pub(crate) fn prefetch<T>(numbers: &[T]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Real;
 
     #[test]
     fn squares_are_transposed() {

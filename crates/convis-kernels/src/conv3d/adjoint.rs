@@ -11,10 +11,10 @@
 
 use super::direct::{FRAMES, Weights, correlate, products};
 use super::padded::{Input, Padded, fold};
-use super::{Conv3d, Plan, spectral};
+use super::{Conv3d, Plan, image, pointwise, spectral};
 use crate::operation::Gradients;
 use crate::scratch::{LANES, Scratch};
-use crate::{Operation, Real, parallel, simd};
+use crate::{Operation, Real, parallel};
 
 pub(super) fn conv3d<T: Real>(
     conv: &Conv3d,
@@ -39,6 +39,17 @@ pub(super) fn conv3d<T: Real>(
             *bias = T::of(sum);
         }
     }
+    if conv.kernel == [1; 3] && !out.is_empty() {
+        let [inputs_n, outputs_n] = conv.channels;
+        if let Some(by_weights) = gradients.inputs[1].take() {
+            pointwise::correlation(movie, output_gradient, conv.channels, conv.batch(), by_weights);
+        }
+        if let Some(by_movie) = gradients.inputs[0].take() {
+            let none = vec![T::zero(); inputs_n];
+            pointwise::product(output_gradient, w, [outputs_n, inputs_n], conv.batch(), &none, by_movie);
+        }
+        return;
+    }
     let plan = conv.plan_of_gradients();
     let input = Input { conv, movie, state };
     if let Some(by_weights) = gradients.inputs[1].take() {
@@ -46,6 +57,7 @@ pub(super) fn conv3d<T: Real>(
             by_weights.fill(T::zero());
         } else {
             match &plan {
+                Plan::Image => image::weights_gradient(&input, output_gradient, by_weights),
                 Plan::Fft(tiling) => {
                     spectral::weights_gradient(conv, tiling, &input, output_gradient, by_weights);
                 }
@@ -145,7 +157,7 @@ fn input_gradient<'a, T: Real>(
         let g = &g[batch * of_batch..][..of_batch];
         match plan {
             _ if out.is_empty() => padded.fill(T::zero()),
-            _ if out.pixels() == 1 && frame_len > 1 => one_pixel_input_gradient(conv, w, g, &mut padded),
+            _ if out.pixels() == 1 && frame_len > 1 => image::input_gradient(conv, w, g, &mut padded),
             Plan::Fft(tiling) => spectral::input_gradient(conv, tiling, w, g, &mut padded),
             _ => direct_input_gradient(conv, w, g, &mut padded),
         }
@@ -182,36 +194,6 @@ fn input_gradient<'a, T: Real>(
             *to = *to + g;
         }
     }
-}
-
-/// Kernels as large as the image: all weights of a time, times a number, fall on a frame.
-fn one_pixel_input_gradient<T: Real>(conv: &Conv3d, w: &[T], g: &[T], padded: &mut [T]) {
-    let out = conv.output_signal();
-    let [inputs_n, outputs_n] = conv.channels;
-    let [k, m, n] = conv.kernel;
-    let frames = conv.signal.frames + conv.history();
-    let work = padded.len() * outputs_n * k;
-    let items: Vec<_> = padded.chunks_mut(m * n).enumerate().collect();
-    parallel::for_each(items, work, |(at, frame)| {
-        let (i, t) = (at / frames, at % frames);
-        frame.fill(T::zero());
-        for o in 0..outputs_n {
-            for a in 0..k.min(t + 1) {
-                if t - a < out.frames {
-                    let g = g[o * out.frames + t - a];
-                    let w = &w[((o * inputs_n + i) * k + a) * m * n..][..m * n];
-                    simd::vectorized(
-                        #[inline(always)]
-                        || {
-                            for (sum, &w) in frame.iter_mut().zip(w) {
-                                *sum = w.mul_add(g, *sum);
-                            }
-                        },
-                    );
-                }
-            }
-        }
-    });
 }
 
 /// The sum itself: a convolution of the output gradient, in zeros, by the reversed weights.

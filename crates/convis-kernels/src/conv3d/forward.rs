@@ -3,7 +3,7 @@
 use super::Conv3d;
 use super::direct::{FRAMES, Weights, correlate};
 use super::padded::{Input, Padded};
-use super::{Plan, plan, separable, spectral};
+use super::{Plan, image, plan, pointwise, separable, spectral};
 use crate::{Operation, Real, parallel};
 
 pub(super) fn conv3d<T: Real>(
@@ -23,6 +23,12 @@ pub(super) fn conv3d<T: Real>(
     let input = Input { conv, movie, state };
     match plan::with_weights(conv, w) {
         (_, Some(factors)) => separable::forward(conv, &factors, movie, bias, state, output),
+        (Plan::Direct { kernel: [1, 1, 1] }, None) => {
+            let [inputs, outputs] = conv.channels;
+            let turned: Vec<T> = (0..w.len()).map(|at| w[at % outputs * inputs + at / outputs]).collect();
+            pointwise::product(movie, &turned, conv.channels, conv.batch(), bias, output);
+        }
+        (Plan::Image, None) => image::forward(conv, &input, w, bias, output),
         (Plan::Fft(tiling), None) => spectral::forward(conv, &tiling, &input, w, bias, output),
         (_, None) => direct(conv, &input, w, bias, output),
     }

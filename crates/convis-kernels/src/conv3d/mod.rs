@@ -19,8 +19,10 @@
 mod adjoint;
 mod direct;
 mod forward;
+mod image;
 mod padded;
 mod plan;
+mod pointwise;
 mod reference;
 mod separable;
 mod spectral;
@@ -260,6 +262,8 @@ mod tests {
             ([1, 3], [3, 3, 2], Border::Replicate, true, 3, 5),
             ([2, 1], [2, 2, 2], Border::Replicate, true, 3, 5),
             ([2, 5], [6, 1, 3], Border::Replicate, true, 2, 8),
+            ([1, 1], [1, 1, 1], Border::Replicate, true, 3, 3),
+            ([5, 14], [1, 1, 1], Border::Replicate, true, 2, 4),
         ] {
             let signal = Signal { planes: channels[0], frames, height, width: 1 };
             conformance::check(&Case::new(
@@ -327,19 +331,21 @@ mod tests {
 
     #[test]
     fn weights_for_whole_images_conform() {
-        for (channels, frames, kernel) in [([2, 3], 6, [4, 5, 7]), ([3, 1], 3, [1, 5, 7])] {
-            let signal = Signal { planes: channels[0], frames, height: 5, width: 7 };
+        for (channels, frames, k) in [([2, 3], 6, 4), ([3, 1], 3, 1), ([2, 9], 19, 2)] {
+            let signal = Signal { planes: channels[0], frames, height: 13, width: 11 };
+            let kernel = [k, 13, 11];
             let conv = Conv3d::new(signal, channels, kernel, Border::Valid, true);
+            assert_eq!(conv.plan(), Plan::Image);
             let number = |n: usize, seed: usize| -> Vec<f64> {
                 (0..n).map(|i| ((i * seed) % 1013) as f64 / 1013.0 - 0.5).collect()
             };
-            let (x, w, b) = (number(signal.len(), 37), number(conv.weights_len(), 101), number(3, 7));
+            let (x, w, b) = (number(signal.len(), 37), number(conv.weights_len(), 101), number(9, 7));
             let before = number((kernel[0] - 1) * signal.state_len(), 53);
             let state: &[&[f64]] = if kernel[0] > 1 { &[&before] } else { &[] };
             let g = number(conv.output_signal().len(), 29);
-            let (mut by_x, mut by_before) = (x.clone(), before.clone());
+            let (mut by_x, mut by_w, mut by_before) = (x.clone(), w.clone(), before.clone());
             let gradients = Gradients {
-                inputs: vec![Some(&mut by_x), None, None],
+                inputs: vec![Some(&mut by_x), Some(&mut by_w), None],
                 state: if kernel[0] > 1 { vec![&mut by_before] } else { vec![] },
                 parameters: &mut [],
             };
@@ -349,8 +355,15 @@ mod tests {
             let (mut y, mut after) = (g.clone(), before.clone());
             conv.reference(&[], &[&x, &w, &zeros], state, &mut y, &mut [&mut after[..]][..state.len()]);
             let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-            let (forward, back) = (dot(&y, &g), dot(&x, &by_x) + dot(&before, &by_before));
-            assert!((forward - back).abs() < 1e-12 * dot(&y, &y).max(1.0), "{forward} {back}");
+            let forward = dot(&y, &g);
+            for back in [dot(&x, &by_x) + dot(&before, &by_before), dot(&w, &by_w)] {
+                assert!((forward - back).abs() < 1e-12 * dot(&y, &y).max(1.0), "{forward} {back}");
+            }
+            let (mut want, mut got) = (y.clone(), y);
+            let b = &b[..channels[1]];
+            conv.reference(&[], &[&x, &w, b], state, &mut want, &mut [&mut after[..]][..state.len()]);
+            conv.forward(&[], &[&x, &w, b], state, &mut got, &mut [&mut after[..]][..state.len()]);
+            assert!(got.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-12), "{channels:?} {frames}");
         }
     }
 
@@ -368,6 +381,7 @@ mod tests {
             assert_eq!(plan([10, 10, 10], 20, frames, PlanChoice::Auto), "fft 30×30");
             assert_eq!(plan([100, 1, 1], 50, frames, PlanChoice::Auto), "temporal");
             assert_eq!(plan([1, 3, 3], 50, frames, PlanChoice::Auto), "spatial");
+            assert_eq!(plan([1, 1, 1], 50, frames, PlanChoice::Auto), "pointwise");
             assert_eq!(plan([20, 11, 11], 50, frames, PlanChoice::Direct), "direct");
         }
         assert!(plan([5, 9, 9], 600, 3, PlanChoice::Fft).contains("overlap-save"));

@@ -11,9 +11,9 @@
 
 use std::fmt;
 
-use super::Conv3d;
 use super::separable::{self, Factors};
 use super::spectral::is_smooth;
+use super::{Conv3d, image};
 use crate::Real;
 
 /// What the caller wants of the planner.
@@ -58,6 +58,8 @@ pub enum Plan {
         /// Frames, rows and columns of the kernel: a kernel of one pixel or one frame has simpler sums.
         kernel: [usize; 3],
     },
+    /// Products of whole frames with weights as large as the image.
+    Image,
     /// Spectra of the images, convolved in time at every spatial frequency.
     Fft(Tiling),
     /// Passes along time and space, or along rows and columns.
@@ -70,6 +72,8 @@ pub enum Plan {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Image => f.write_str("image"),
+            Self::Direct { kernel: [1, 1, 1] } => f.write_str("pointwise"),
             Self::Direct { kernel: [_, 1, 1] } => f.write_str("temporal"),
             Self::Direct { kernel: [1, _, _] } => f.write_str("spatial"),
             Self::Direct { .. } => f.write_str("direct"),
@@ -117,12 +121,15 @@ pub(super) fn with_weights<T: Real>(conv: &Conv3d, w: &[T]) -> (Plan, Option<Fac
 
 /// Direct or by transforms, and what it costs: ns a frame.
 fn cheapest(conv: &Conv3d, factor: f64) -> (Plan, f64) {
-    let direct = Plan::Direct { kernel: conv.kernel };
     let [inputs, outputs] = conv.channels.map(|n| n as f64);
     let [k, m, n] = conv.kernel.map(|n| n as f64);
+    let products = factor * PRODUCT * inputs * outputs * k * m * n;
+    if image::is_covered(conv) && conv.choice != PlanChoice::Fft {
+        return (Plan::Image, products);
+    }
     let [padded_height, padded_width] = conv.padded_size().map(|n| n as f64);
     let rows = padded_height - m + 1.0;
-    let of_direct = factor * PRODUCT * inputs * outputs * k * m * n * rows * padded_width;
+    let (direct, of_direct) = (Plan::Direct { kernel: conv.kernel }, products * rows * padded_width);
     if conv.choice == PlanChoice::Direct || !conv.accepts(PlanChoice::Fft) {
         return (direct, of_direct);
     }

@@ -170,8 +170,8 @@ pub(super) fn filter<T: Real>(x: &Spectra<T>, w: &Spectra<T>, y: &mut Sums<T>, k
     let work = x.frequencies * frames * x.planes * outputs * k;
     parallel::for_each(y.parts(), work, |(frequencies, mut y)| {
         let products = Products { x, w, frequencies, k, outputs };
-        let mut store = |o: usize, block: usize, j: usize, re: &Block<T>, im: &Block<T>| {
-            y.frame(o * blocks + block)[j] = [*re, *im];
+        let mut store = |o: usize, block: usize, j: usize, re: [T; LANES], im: [T; LANES]| {
+            y.frame(o * blocks + block)[j] = [Block(re), Block(im)];
         };
         // As many sums as the processor has registers for.
         if wide {
@@ -196,7 +196,7 @@ impl<T: Real> Products<'_, T> {
     fn by_outputs<const O: usize, const V: usize>(
         &self,
         blocks: usize,
-        store: &mut impl FnMut(usize, usize, usize, &Block<T>, &Block<T>),
+        store: &mut impl FnMut(usize, usize, usize, [T; LANES], [T; LANES]),
     ) {
         let mut o = 0;
         while o < self.outputs {
@@ -212,7 +212,7 @@ impl<T: Real> Products<'_, T> {
         &self,
         o: usize,
         blocks: usize,
-        store: &mut impl FnMut(usize, usize, usize, &Block<T>, &Block<T>),
+        store: &mut impl FnMut(usize, usize, usize, [T; LANES], [T; LANES]),
     ) -> usize {
         for first in (0..blocks).step_by(V) {
             if first + V <= blocks {
@@ -230,17 +230,17 @@ impl<T: Real> Products<'_, T> {
         &self,
         o: usize,
         first: usize,
-        store: &mut impl FnMut(usize, usize, usize, &Block<T>, &Block<T>),
+        store: &mut impl FnMut(usize, usize, usize, [T; LANES], [T; LANES]),
     ) {
         for (i, f) in self.frequencies.clone().enumerate() {
-            let mut sums = [[[Block::zero(); V]; 2]; O];
+            let mut sums = [[[[T::zero(); LANES]; V]; 2]; O];
             simd::vectorized(
                 #[inline(always)]
                 || self.add_products(f, o, first * LANES, &mut sums),
             );
             for (j, [re, im]) in sums.iter().enumerate() {
                 for b in 0..V {
-                    store(o + j, first + b, i, &re[b], &im[b]);
+                    store(o + j, first + b, i, re[b], im[b]);
                 }
             }
         }
@@ -252,7 +252,7 @@ impl<T: Real> Products<'_, T> {
         f: usize,
         o: usize,
         first: usize,
-        sums: &mut [[[Block<T>; V]; 2]; O],
+        sums: &mut [[[[T; LANES]; V]; 2]; O],
     ) {
         let mut acc = *sums;
         let (u, v) = self.w.numbers(f, 0).split_at(self.w.part());
@@ -268,24 +268,14 @@ impl<T: Real> Products<'_, T> {
                 let (re, im) = (re.as_chunks::<LANES>().0, im.as_chunks::<LANES>().0);
                 for j in 0..O {
                     let [sum_re, sum_im] = &mut acc[j];
-                    add_product(u[j], re, sum_re);
-                    add_product(-v[j], im, sum_re);
-                    add_product(u[j], im, sum_im);
-                    add_product(v[j], re, sum_im);
+                    simd::add_product(u[j], re, sum_re);
+                    simd::add_product(-v[j], im, sum_re);
+                    simd::add_product(u[j], im, sum_im);
+                    simd::add_product(v[j], re, sum_im);
                 }
             }
         }
         *sums = acc;
-    }
-}
-
-/// `sum + w·x`.
-#[inline(always)]
-fn add_product<T: Real, const V: usize>(w: T, x: &[[T; LANES]], sum: &mut [Block<T>; V]) {
-    for b in 0..V {
-        for l in 0..LANES {
-            sum[b].0[l] = x[b][l].mul_add(w, sum[b].0[l]);
-        }
     }
 }
 

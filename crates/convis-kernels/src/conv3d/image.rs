@@ -1,0 +1,178 @@
+//! Kernels as large as the image: products of whole frames with weights.
+//!
+//! # Equation
+//! With one pixel of output, x̃ the input with its history, and g the output gradient:
+//! ```text
+//! y(o,t)       = b(o) + Σᵢ Σₐ ⟨w(o,i,a), x̃(i,t+a)⟩         forward
+//! ∂/∂w(o,i,a)  = Σₜ g(o,t) · x̃(i,t+a)                      gradient by the weights
+//! ∂/∂x̃(i,t)    = Σₒ Σₐ g(o,t−a) · w(o,i,a)                 gradient by the input
+//! ```
+//! ⟨⟩ is the sum over the pixels of a frame.
+
+use super::padded::Input;
+use super::{Border, Conv3d};
+use crate::scratch::LANES;
+use crate::{Operation, Real, parallel, simd};
+
+/// Whether the kernel covers the image, and frames are used as they are.
+pub(super) fn is_covered(conv: &Conv3d) -> bool {
+    let size = [conv.signal.height, conv.signal.width];
+    conv.border == Border::Valid && conv.kernel[1..] == size && size != [1, 1]
+}
+
+/// Outputs that share what is read of a frame.
+const OUTPUTS: usize = 4;
+
+pub(super) fn forward<T: Real>(conv: &Conv3d, input: &Input<'_, T>, w: &[T], bias: &[T], y: &mut [T]) {
+    let frames = conv.output_signal().frames;
+    let [inputs, outputs] = conv.channels;
+    let (k, pixels) = (conv.kernel[0], conv.signal.pixels());
+    // All outputs of a frame; frames follow one another in the results.
+    let items: Vec<_> = (0..conv.batch()).flat_map(|batch| (0..frames).map(move |t| (batch, t))).collect();
+    let sums = parallel::map(items, conv.signal.len() * k * outputs, |(batch, t)| {
+        let mut sums = vec![T::zero(); outputs];
+        for (o, sums) in sums.chunks_mut(OUTPUTS).enumerate() {
+            let o = o * OUTPUTS;
+            let weights =
+                |j: usize, i: usize, a: usize| &w[(((o + j) * inputs + i) * k + a) * pixels..][..pixels];
+            let frames = (0..inputs).flat_map(|i| (0..k).map(move |a| (i, a)));
+            let frames =
+                frames.map(|(i, a)| (input.frame(batch * inputs + i, t + a), move |j| weights(j, i, a)));
+            match sums.first_chunk_mut::<OUTPUTS>() {
+                Some(sums) => products(frames, sums),
+                None => {
+                    for (j, sum) in sums.iter_mut().enumerate() {
+                        let frames = frames.clone().map(|(x, w)| (x, move |_| w(j)));
+                        products(frames, std::array::from_mut(sum));
+                    }
+                }
+            }
+        }
+        sums
+    });
+    for (at, sums) in sums.into_iter().enumerate() {
+        for (o, sum) in sums.into_iter().enumerate() {
+            y[(at / frames * outputs + o) * frames + at % frames] = sum + bias[o];
+        }
+    }
+}
+
+/// Sums over frames of the products of their pixels with `O` images of weights.
+fn products<'a, T: Real, const O: usize, W: Fn(usize) -> &'a [T]>(
+    frames: impl Iterator<Item = (&'a [T], W)>,
+    sums: &mut [T; O],
+) {
+    const TOGETHER: usize = 4;
+    let mut acc = [[[T::zero(); LANES]; TOGETHER]; O];
+    let mut ends = [T::zero(); O];
+    for (x, w) in frames {
+        let w: [&[T]; O] = std::array::from_fn(w);
+        simd::vectorized(
+            #[inline(always)]
+            || {
+                let mut parts = acc;
+                let (blocks, _) = x.as_chunks::<{ TOGETHER * LANES }>();
+                for (at, x) in blocks.iter().enumerate() {
+                    for j in 0..O {
+                        let w: &[T; TOGETHER * LANES] = &w[j].as_chunks().0[at];
+                        for v in 0..TOGETHER {
+                            for l in 0..LANES {
+                                let at = v * LANES + l;
+                                parts[j][v][l] = x[at].mul_add(w[at], parts[j][v][l]);
+                            }
+                        }
+                    }
+                }
+                acc = parts;
+            },
+        );
+        let rest = x.len() - x.len() % (TOGETHER * LANES);
+        for (end, w) in ends.iter_mut().zip(w) {
+            *end = x[rest..].iter().zip(&w[rest..]).fold(*end, |sum, (&x, &w)| x.mul_add(w, sum));
+        }
+    }
+    for ((sum, acc), end) in sums.iter_mut().zip(&acc).zip(ends) {
+        *sum = acc.as_flattened().iter().fold(end, |sum, &x| sum + x);
+    }
+}
+
+/// Frames whose products are added up in single precision.
+const FRAMES: usize = 8;
+
+pub(super) fn weights_gradient<T: Real>(input: &Input<'_, T>, g: &[T], by_weights: &mut [T]) {
+    let conv = input.conv;
+    let frames = conv.output_signal().frames;
+    let [inputs, outputs] = conv.channels;
+    let (k, pixels) = (conv.kernel[0], conv.signal.pixels());
+    let items: Vec<_> = by_weights.chunks_mut(pixels).enumerate().collect();
+    parallel::for_each(items, conv.signal.len() * k * outputs, |(at, by_weights)| {
+        let (o, i, a) = (at / (inputs * k), at / k % inputs, at % k);
+        let mut sums = vec![0.0f64; pixels];
+        for batch in 0..conv.batch() {
+            let g = &g[(batch * outputs + o) * frames..][..frames];
+            for (block, g) in g.chunks(FRAMES).enumerate() {
+                let x = |s: usize| input.frame(batch * inputs + i, block * FRAMES + s + a);
+                match g.first_chunk::<FRAMES>() {
+                    Some(g) => add_frames(std::array::from_fn(x), *g, &mut sums),
+                    None => g.iter().enumerate().for_each(|(s, &g)| add_frames([x(s)], [g], &mut sums)),
+                }
+            }
+        }
+        for (to, sum) in by_weights.iter_mut().zip(sums) {
+            *to = T::of(sum);
+        }
+    });
+}
+
+/// `sums(p) += Σₛ g(s)·x(s,p)`
+fn add_frames<T: Real, const S: usize>(x: [&[T]; S], g: [T; S], sums: &mut [f64]) {
+    simd::vectorized(
+        #[inline(always)]
+        || {
+            for (first, sums) in sums.chunks_mut(LANES).enumerate() {
+                let x = x.map(|x| &x[first * LANES..][..sums.len()]);
+                let mut acc = [T::zero(); LANES];
+                for (x, g) in x.iter().zip(g) {
+                    match x.first_chunk::<LANES>() {
+                        Some(x) => (0..LANES).for_each(|l| acc[l] = x[l].mul_add(g, acc[l])),
+                        None => (0..x.len()).for_each(|l| acc[l] = x[l].mul_add(g, acc[l])),
+                    }
+                }
+                for (sum, acc) in sums.iter_mut().zip(acc) {
+                    *sum += acc.double();
+                }
+            }
+        },
+    );
+}
+
+/// The gradient by the input of one batch entry with its history and border: `[in][frame][padded pixels]`, which is
+/// overwritten.
+pub(super) fn input_gradient<T: Real>(conv: &Conv3d, w: &[T], g: &[T], padded: &mut [T]) {
+    let out = conv.output_signal();
+    let [inputs_n, outputs_n] = conv.channels;
+    let [k, m, n] = conv.kernel;
+    let frames = conv.signal.frames + conv.history();
+    let work = padded.len() * outputs_n * k;
+    let items: Vec<_> = padded.chunks_mut(m * n).enumerate().collect();
+    parallel::for_each(items, work, |(at, frame)| {
+        let (i, t) = (at / frames, at % frames);
+        frame.fill(T::zero());
+        for o in 0..outputs_n {
+            for a in 0..k.min(t + 1) {
+                if t - a < out.frames {
+                    let g = g[o * out.frames + t - a];
+                    let w = &w[((o * inputs_n + i) * k + a) * m * n..][..m * n];
+                    simd::vectorized(
+                        #[inline(always)]
+                        || {
+                            for (sum, &w) in frame.iter_mut().zip(w) {
+                                *sum = w.mul_add(g, *sum);
+                            }
+                        },
+                    );
+                }
+            }
+        }
+    });
+}
