@@ -14,7 +14,8 @@ use super::padded::{Input, Padded, fold};
 use super::{Conv3d, Plan, image, pointwise, spectral};
 use crate::operation::Gradients;
 use crate::scratch::{LANES, Scratch};
-use crate::{Operation, Real, parallel};
+use crate::sums::sum;
+use crate::{Operation, Real, parallel, simd};
 
 pub(super) fn conv3d<T: Real>(
     conv: &Conv3d,
@@ -26,18 +27,8 @@ pub(super) fn conv3d<T: Real>(
 ) {
     let (movie, w) = (inputs[0], inputs[1]);
     let out = conv.output_signal();
-    let outputs_n = conv.channels[1];
     if let Some(bias) = &mut gradients.inputs[2] {
-        bias.fill(T::zero());
-        let mut sums = vec![0.0; outputs_n];
-        if !out.is_empty() {
-            for (plane, g) in output_gradient.chunks(out.frames * out.pixels()).enumerate() {
-                sums[plane % outputs_n] += g.iter().map(|&g| g.double()).sum::<f64>();
-            }
-        }
-        for (bias, sum) in bias.iter_mut().zip(sums) {
-            *bias = T::of(sum);
-        }
+        bias_gradient(conv, output_gradient, bias);
     }
     if conv.kernel == [1; 3] && !out.is_empty() {
         let [inputs_n, outputs_n] = conv.channels;
@@ -69,6 +60,28 @@ pub(super) fn conv3d<T: Real>(
     let by_state = gradients.state.first_mut().map(|state| &mut **state);
     if by_movie.is_some() || by_state.is_some() {
         input_gradient(conv, &plan, w, output_gradient, state_gradient, by_movie, by_state);
+    }
+}
+
+fn bias_gradient<T: Real>(conv: &Conv3d, g: &[T], by_bias: &mut [T]) {
+    /// Numbers that one thread adds up.
+    const PIECE: usize = 16_384;
+    let mut sums = vec![0.0; by_bias.len()];
+    let out = conv.output_signal();
+    let planes = g.chunks((out.frames * out.pixels()).max(1)).enumerate();
+    let items: Vec<_> = planes.flat_map(|(plane, g)| g.chunks(PIECE).map(move |g| (plane, g))).collect();
+    let parts = parallel::map(items, g.len(), |(plane, g)| {
+        let sum = simd::vectorized(
+            #[inline(always)]
+            || sum(g),
+        );
+        (plane, sum)
+    });
+    for (plane, part) in parts {
+        sums[plane % by_bias.len()] += part;
+    }
+    for (by_bias, sum) in by_bias.iter_mut().zip(sums) {
+        *by_bias = T::of(sum);
     }
 }
 
@@ -151,23 +164,24 @@ fn input_gradient<'a, T: Real>(
     let (signal, out) = (conv.signal, conv.output_signal());
     let (pixels, history, inputs_n) = (signal.pixels(), conv.history(), conv.channels[0]);
     let (frames, frame_len) = (signal.frames + history, conv.padded_size().iter().product::<usize>());
-    let mut padded = Scratch::new(inputs_n * frames * frame_len);
+    let is_folded = history > 0 || frame_len != pixels;
+    let mut padded = Scratch::new(if is_folded { inputs_n * frames * frame_len } else { 0 });
     for batch in 0..conv.batch() {
         let of_batch = conv.channels[1] * out.frames * out.pixels();
         let g = &g[batch * of_batch..][..of_batch];
+        let planes = batch * inputs_n..(batch + 1) * inputs_n;
+        let part = planes.start * signal.frames * pixels..planes.end * signal.frames * pixels;
+        let mut movie = by_movie.as_mut().map(|movie| &mut movie[part]);
+        let padded = if is_folded { &mut padded[..] } else { movie.take().unwrap_or_default() };
         match plan {
             _ if out.is_empty() => padded.fill(T::zero()),
-            _ if out.pixels() == 1 && frame_len > 1 => image::input_gradient(conv, w, g, &mut padded),
-            Plan::Fft(tiling) => spectral::input_gradient(conv, tiling, w, g, &mut padded),
-            _ => direct_input_gradient(conv, w, g, &mut padded),
+            _ if out.pixels() == 1 && frame_len > 1 => image::input_gradient(conv, w, g, padded),
+            Plan::Fft(tiling) => spectral::input_gradient(conv, tiling, w, g, padded),
+            _ => direct_input_gradient(conv, w, g, padded),
         }
-        let planes = batch * inputs_n..(batch + 1) * inputs_n;
-        let work = padded.len();
-        if let Some(movie) = &mut by_movie {
-            let movie =
-                &mut movie[planes.start * signal.frames * pixels..planes.end * signal.frames * pixels];
+        if let Some(movie) = movie {
             let items: Vec<_> = movie.chunks_mut(pixels).enumerate().collect();
-            parallel::for_each(items, work, |(i, frame)| {
+            parallel::for_each(items, padded.len(), |(i, frame)| {
                 let (plane, t) = (i / signal.frames, i % signal.frames + history);
                 fold(conv, &padded[(plane * frames + t) * frame_len..][..frame_len], frame);
             });

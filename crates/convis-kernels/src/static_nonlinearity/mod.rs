@@ -22,10 +22,14 @@
 //! 12:199); the upper limit is that of convis 0.6.4.
 
 use crate::operation::{Gradients, Operation};
-use crate::{Real, Signal, parallel, simd};
+use crate::scratch::Scratch;
+use crate::{Real, Signal, parallel, simd, sums};
 
 /// Numbers that one thread works on at a time.
 const PIECE: usize = 16_384;
+
+/// Numbers that stay in the nearest cache from one pass of the adjoint to the next.
+const BLOCK: usize = 2048;
 
 /// The largest rectified value.
 pub const LIMIT: f64 = 1e6;
@@ -126,17 +130,29 @@ impl Operation for StaticNonlinearity {
         for (x, g) in inputs[0].chunks(PIECE).zip(output_gradient.chunks(PIECE)) {
             items.push((x, g, parts.as_mut().and_then(Iterator::next)));
         }
-        let sums = parallel::map(items, output_gradient.len() * 2, |(x, g, mut gx)| {
+        let slope = |u: T| {
+            let slope = if u < low || u > high { T::zero() } else { T::one() };
+            if self.squares { slope * two * u } else { slope }
+        };
+        let sums = parallel::map(items, output_gradient.len() * 2, |(x, g, gx)| {
+            let mut own = Scratch::new(if gx.is_some() { 0 } else { x.len() });
+            let by_u = gx.unwrap_or(&mut own);
             let (mut by_scale, mut by_bias) = (0.0, 0.0);
-            for i in 0..x.len() {
-                let u = bias + scale * x[i];
-                let slope = if u < low || u > high { T::zero() } else { T::one() };
-                let by_u = g[i] * if self.squares { slope * two * u } else { slope };
-                by_scale += (by_u * x[i]).double();
-                by_bias += by_u.double();
-                if let Some(gx) = &mut gx {
-                    gx[i] = by_u * scale;
-                }
+            for ((x, g), by_u) in x.chunks(BLOCK).zip(g.chunks(BLOCK)).zip(by_u.chunks_mut(BLOCK)) {
+                simd::vectorized(
+                    #[inline(always)]
+                    || {
+                        for ((by_u, &x), &g) in by_u.iter_mut().zip(x).zip(g) {
+                            *by_u = g * slope(bias + scale * x);
+                        }
+                        by_scale += sums::dot(by_u, x);
+                        by_bias += sums::sum(by_u);
+                        // From now on the gradient by the input.
+                        for by_u in by_u {
+                            *by_u = *by_u * scale;
+                        }
+                    },
+                );
             }
             (by_scale, by_bias)
         });
