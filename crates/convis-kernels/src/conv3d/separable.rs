@@ -71,30 +71,20 @@ impl<T: Real> Factors<T> {
                 }
             }
         }
-        let squares = |row: &[f64]| row.iter().map(|x| x * x).sum::<f64>();
         let all = squares(&rest);
         if all == 0.0 || !all.is_finite() {
             return None;
         }
         let left_out = all * T::epsilon().double().powi(2);
-        let (mut us, mut vs) = (vec![], vec![]);
-        while squares(&rest) > left_out {
-            if us.len() == most.min(rows.min(columns)) {
-                return None;
-            }
-            let sizes: Vec<f64> = rest.chunks(columns).map(squares).collect();
-            let largest = (0..rows).fold(0, |best, row| if sizes[row] > sizes[best] { row } else { best });
-            let size = sizes[largest].sqrt();
-            let v: Vec<f64> = rest[largest * columns..][..columns].iter().map(|x| x / size).collect();
-            let mut u = Vec::with_capacity(rows);
-            for row in rest.chunks_mut(columns) {
-                let product: f64 = row.iter().zip(&v).map(|(a, b)| a * b).sum();
-                row.iter_mut().zip(&v).for_each(|(row, v)| *row -= product * v);
-                u.push(product);
-            }
-            us.push(u);
-            vs.push(v);
+        let most = most.min(rows.min(columns));
+        // Few rows show what most kernels are: of a higher rank than would pay.
+        let few = 2 * (most + 1);
+        if few < rows {
+            let mut some: Vec<f64> =
+                (0..few).flat_map(|row| &rest[row * rows / few * columns..][..columns]).copied().collect();
+            split(&mut some, columns, most, left_out)?;
         }
+        let (us, vs) = split(&mut rest, columns, most, left_out)?;
         let rank = us.len();
         let mut second = Vec::with_capacity(rows * rank);
         for o in 0..outputs {
@@ -105,6 +95,39 @@ impl<T: Real> Factors<T> {
         let first = vs.into_iter().flatten().map(T::of).collect();
         Some(Self { rank, second, first })
     }
+}
+
+fn squares(numbers: &[f64]) -> f64 {
+    numbers.iter().map(|x| x * x).sum()
+}
+
+/// Columns and rows whose products add up to `rest`, whose squares then sum up to `left_out` at most; nothing where that
+/// takes more than `most` of them.
+fn split(
+    rest: &mut [f64],
+    columns: usize,
+    most: usize,
+    left_out: f64,
+) -> Option<(Vec<Vec<f64>>, Vec<Vec<f64>>)> {
+    let (mut us, mut vs) = (vec![], vec![]);
+    while squares(rest) > left_out {
+        if us.len() == most {
+            return None;
+        }
+        let sizes: Vec<f64> = rest.chunks(columns).map(squares).collect();
+        let largest = (0..sizes.len()).fold(0, |best, row| if sizes[row] > sizes[best] { row } else { best });
+        let size = sizes[largest].sqrt();
+        let v: Vec<f64> = rest[largest * columns..][..columns].iter().map(|x| x / size).collect();
+        let mut u = Vec::with_capacity(sizes.len());
+        for row in rest.chunks_mut(columns) {
+            let product: f64 = row.iter().zip(&v).map(|(a, b)| a * b).sum();
+            row.iter_mut().zip(&v).for_each(|(row, v)| *row -= product * v);
+            u.push(product);
+        }
+        us.push(u);
+        vs.push(v);
+    }
+    Some((us, vs))
 }
 
 /// The convolution pass by pass; the state after is not written.
