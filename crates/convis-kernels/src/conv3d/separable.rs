@@ -84,7 +84,7 @@ impl<T: Real> Factors<T> {
                 (0..few).flat_map(|row| &rest[row * rows / few * columns..][..columns]).copied().collect();
             split(&mut some, columns, most, left_out)?;
         }
-        let (us, vs) = split(&mut rest, columns, most, left_out)?;
+        let [us, vs] = split(&mut rest, columns, most, left_out)?;
         let rank = us.len();
         let mut second = Vec::with_capacity(rows * rank);
         for o in 0..outputs {
@@ -103,12 +103,7 @@ fn squares(numbers: &[f64]) -> f64 {
 
 /// Columns and rows whose products add up to `rest`, whose squares then sum up to `left_out` at most; nothing where that
 /// takes more than `most` of them.
-fn split(
-    rest: &mut [f64],
-    columns: usize,
-    most: usize,
-    left_out: f64,
-) -> Option<(Vec<Vec<f64>>, Vec<Vec<f64>>)> {
+fn split(rest: &mut [f64], columns: usize, most: usize, left_out: f64) -> Option<[Vec<Vec<f64>>; 2]> {
     let (mut us, mut vs) = (vec![], vec![]);
     while squares(rest) > left_out {
         if us.len() == most {
@@ -127,7 +122,7 @@ fn split(
         us.push(u);
         vs.push(v);
     }
-    Some((us, vs))
+    Some([us, vs])
 }
 
 /// The convolution pass by pass; the state after is not written.
