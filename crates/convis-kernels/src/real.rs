@@ -22,6 +22,10 @@ pub trait Real: Float + Default + std::fmt::Debug + std::iter::Sum + Send + Sync
     #[must_use]
     fn exp_of_negative(self) -> Self;
 
+    /// eˣ for any x, to 2 units in the last place; 0 below the smallest normal number, ∞ above 709 (in single precision 88).
+    #[must_use]
+    fn exp_of_any(self) -> Self;
+
     /// 1 − eˣ for x ≤ 0, to 2 units in the last place however small x is.
     #[must_use]
     fn one_minus_exp_of_negative(self) -> Self;
@@ -62,6 +66,12 @@ impl Real for f32 {
     fn exp_of_negative(self) -> Self {
         let (rest, power) = self.exp_parts();
         if self < -87.0 { 0.0 } else { (rest + 1.0) * power }
+    }
+
+    #[inline(always)]
+    fn exp_of_any(self) -> Self {
+        let value = self.exp_of_negative();
+        if self > 88.0 { Self::INFINITY } else { value }
     }
 
     #[inline(always)]
@@ -119,6 +129,12 @@ impl Real for f64 {
     fn exp_of_negative(self) -> Self {
         let (rest, power) = self.exp_parts();
         if self < -708.0 { 0.0 } else { (rest + 1.0) * power }
+    }
+
+    #[inline(always)]
+    fn exp_of_any(self) -> Self {
+        let value = self.exp_of_negative();
+        if self > 709.0 { Self::INFINITY } else { value }
     }
 
     #[inline(always)]
@@ -257,7 +273,15 @@ mod tests {
         for i in 0..200_000 {
             let x = -707.0 * (f64::from(i) / 2e5);
             assert!((x.exp_of_negative() / x.exp() - 1.0).abs() < 2.0 * f64::EPSILON, "{x}");
+            assert!(((-x).exp_of_any() / (-x).exp() - 1.0).abs() < 2.0 * f64::EPSILON, "{x}");
+            assert_eq!(x.exp_of_any(), x.exp_of_negative());
         }
+        for x in [0.0f32, 1.0, 30.0, 87.9] {
+            assert!((f64::from(x.exp_of_any()) / f64::from(x).exp() - 1.0).abs() < 2e-7, "{x}");
+        }
+        assert_eq!((710.0f64.exp_of_any(), 89.0f32.exp_of_any()), (f64::INFINITY, f32::INFINITY));
+        assert_eq!((2000.0f64.exp_of_any(), f64::NEG_INFINITY.exp_of_any()), (f64::INFINITY, 0.0));
+        assert!(f64::NAN.exp_of_any().is_nan());
         assert_eq!((0.0f64.exp_of_negative(), (-800.0f64).exp_of_negative()), (1.0, 0.0));
         assert!(f64::NAN.exp_of_negative().is_nan());
         assert_eq!(0.0f32.exp_of_negative(), 1.0);

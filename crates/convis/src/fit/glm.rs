@@ -487,7 +487,7 @@ impl Glm {
         let pixels = cell.shape[1] * cell.shape[2];
         let n = prior.as_ref().map_or(penalty.len(), SmoothPrior::modes);
         let regression = cell.regression(&design, self.observation, &penalty);
-        let hessian = (design.len() <= MOST_ERRORS).then(|| regression.hessian(&minimum.theta));
+        let hessian = (design.len() <= MOST_ERRORS).then(|| regression.hessian_at(&minimum));
         let spread = self.spread(&regression, &minimum.theta);
         let covariance =
             hessian.as_ref().map(|hessian| Ok(factor(hessian.clone())?.inverse() * spread)).transpose()?;
@@ -604,7 +604,7 @@ impl Glm {
         let penalty = Penalty { ridge: 1.0, ..Penalty::none([prior.modes(), 1, 1]) };
         let regression = cell.regression(&design, self.observation, &penalty);
         let minimum = regression.minimum(start(&design, cell.bias), self.search)?;
-        let factor = factor(regression.hessian(&minimum.theta))?;
+        let factor = factor(regression.hessian_at(&minimum))?;
         let volume: f64 = factor.l_dirty().diagonal().iter().map(|l| 2.0 * l.ln()).sum();
         let evidence = 2.0 * (minimum.loss + penalty.value(&minimum.theta)) + volume;
         Ok((evidence, Fitted { design, penalty, prior: Some(prior), minimum }))

@@ -1,5 +1,7 @@
 //! From the linear drive of a cell to the likelihood of its response.
 
+use convis_kernels::Real;
+
 use super::MonotoneSpline;
 use crate::{Error, Result};
 
@@ -261,15 +263,35 @@ impl Observation {
     /// is positive, else its expectation (Fisher information).
     pub fn at(self, y: f64, drive: f64) -> [f64; 3] {
         if (self.nonlinearity, self.loss) == (Nonlinearity::Exp, Loss::Poisson) {
-            // The canonical pair; the logarithm of the exponential is the drive.
-            let mean = drive.exp();
-            return [mean - y * drive, mean - y, mean];
+            return poisson_of_exponential(y, drive);
         }
         let [mean, slope, curvature] = self.mean(drive);
         let [loss, first, second, expected] = self.loss.at(y, mean);
         let exact = second * slope * slope + first * curvature;
         [loss, first * slope, if exact > 0.0 { exact } else { expected * slope * slope }]
     }
+
+    /// The same for many steps: what [`Observation::at`] gives goes to `loss`, `first` and `second`. All are of one length.
+    #[inline(always)]
+    pub(super) fn at_each(self, response: &[f64], drive: &[f64], [loss, first, second]: [&mut [f64]; 3]) {
+        let each = response.iter().zip(drive).zip(loss).zip(first).zip(second);
+        if (self.nonlinearity, self.loss) == (Nonlinearity::Exp, Loss::Poisson) {
+            for ((((&y, &drive), loss), first), second) in each {
+                [*loss, *first, *second] = poisson_of_exponential(y, drive);
+            }
+        } else {
+            for ((((&y, &drive), loss), first), second) in each {
+                [*loss, *first, *second] = self.at(y, drive);
+            }
+        }
+    }
+}
+
+/// The canonical pair: the logarithm of the exponential is the drive. Without branches, for vectors.
+#[inline(always)]
+fn poisson_of_exponential(y: f64, drive: f64) -> [f64; 3] {
+    let mean = drive.exp_of_any();
+    [mean - y * drive, mean - y, mean]
 }
 
 #[cfg(test)]
@@ -310,6 +332,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn many_steps_are_as_each_of_them() {
+        let (response, drive) = ([0.0, 1.0, 3.0, 0.0, 2.0], [-800.0, -2.0, 0.0, 1.5, 30.0]);
+        for nonlinearity in [Nonlinearity::Exp, Nonlinearity::Softplus] {
+            let observation = Observation { nonlinearity, loss: Loss::Poisson };
+            let [mut loss, mut first, mut second] = [[f64::NAN; 5]; 3];
+            observation.at_each(&response, &drive, [&mut loss, &mut first, &mut second]);
+            for t in 0..5 {
+                assert_eq!([loss[t], first[t], second[t]], observation.at(response[t], drive[t]));
+            }
+        }
+        let [loss, first, second] =
+            Observation { nonlinearity: Nonlinearity::Exp, loss: Loss::Poisson }.at(2.0, 1.5);
+        let want = [1.5f64.exp() - 3.0, 1.5f64.exp() - 2.0, 1.5f64.exp()];
+        assert!([loss, first, second].iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-14));
     }
 
     #[test]

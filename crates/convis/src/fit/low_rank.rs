@@ -98,7 +98,7 @@ impl Glm {
             history_covariance: of_history(covariance.as_ref(), first, n),
             mean: cell.mean,
             nonlinearity: self.observation.nonlinearity,
-            minimum: Minimum { theta, loss, losses, converged },
+            minimum: Minimum { theta, loss, losses, converged, hessian: None },
             penalty: None,
             sparsity: None,
             prior: None,

@@ -1,8 +1,9 @@
 //! Newton's method for regressions whose loss is convex in the drive.
 
-use convis_kernels::parallel;
+use convis_kernels::{parallel, simd};
 use nalgebra::{Cholesky, DMatrix, DVector, Dyn};
 
+use super::design::{BLOCK, PANEL, in_order, total};
 use super::{Design, Observation, Penalty};
 use crate::{Error, Result};
 
@@ -36,6 +37,8 @@ pub struct Minimum {
     pub losses: Vec<f64>,
     /// Whether the step left to do would change F by less than the tolerance.
     pub converged: bool,
+    /// ∂²F/∂θ² there but for that step, where the search ended by knowing it.
+    pub hessian: Option<DMatrix<f64>>,
 }
 
 /// When Newton's method ends.
@@ -54,8 +57,6 @@ impl Default for NewtonOptions {
     }
 }
 
-/// Steps of a block.
-const BLOCK: usize = 4096;
 /// Elementary operations of a step: an exponential or two.
 const COST: usize = 20;
 /// Coefficients up to which the second derivative is written out and solved directly.
@@ -72,175 +73,204 @@ impl<'a> Regression<'a> {
         Self { design, response, observation, penalty, weights: None }
     }
 
-    fn weight(&self, t: usize) -> f64 {
-        self.weights.map_or(1.0, |weights| weights[t])
+    /// Σ aₜ·ℓ with its gradient by θ, and how much each step counts in its second derivative: one pass over the data, in blocks
+    /// of fixed length, added in order.
+    pub(super) fn at(&self, theta: &[f64]) -> Slopes {
+        let design = self.design;
+        let mut second = vec![0.0; design.steps()];
+        let blocks = design.blocks().into_iter().zip(second.chunks_mut(BLOCK)).collect();
+        let work = (COST + 2 * design.len()) * design.steps();
+        let parts = parallel::map(blocks, work, |(block, second)| {
+            let mut gradient = vec![0.0; design.len()];
+            let [mut drive, mut losses, mut first] = [[0.0; PANEL]; 3];
+            let mut sum = 0.0;
+            simd::vectorized(
+                #[inline(always)]
+                || {
+                    for (from, second) in block.clone().step_by(PANEL).zip(second.chunks_mut(PANEL)) {
+                        let rows = from..from + second.len();
+                        let [drive, losses, first] =
+                            [&mut drive, &mut losses, &mut first].map(|numbers| &mut numbers[..rows.len()]);
+                        design.drive_of(rows.clone(), theta, drive);
+                        let response = &self.response[rows.clone()];
+                        self.observation.at_each(response, drive, [&mut *losses, &mut *first, &mut *second]);
+                        if let Some(weights) = self.weights {
+                            for numbers in [&mut *losses, &mut *first, second] {
+                                numbers.iter_mut().zip(&weights[rows.clone()]).for_each(|(x, a)| *x *= a);
+                            }
+                        }
+                        sum += total(losses);
+                        design.add_transposed(rows, first, &mut gradient);
+                    }
+                },
+            );
+            (sum, gradient)
+        });
+        let (losses, gradients): (Vec<f64>, Vec<Vec<f64>>) = parts.into_iter().unzip();
+        Slopes { loss: losses.iter().sum(), gradient: in_order(gradients), second }
     }
 
     /// F at θ.
     pub fn value(&self, theta: &[f64]) -> f64 {
-        self.loss(&self.design.drive(theta)) + self.penalty.value(theta)
-    }
-
-    /// Σ aₜ·ℓ at a drive, in blocks of fixed length, added in order.
-    pub(super) fn loss(&self, drive: &[f64]) -> f64 {
-        let blocks: Vec<_> = drive.chunks(BLOCK).enumerate().collect();
-        let parts = parallel::map(blocks, COST * drive.len(), |(block, drive)| {
-            let term = |(i, &eta): (usize, &f64)| {
-                let t = block * BLOCK + i;
-                self.weight(t) * self.observation.at(self.response[t], eta)[0]
-            };
-            drive.iter().enumerate().map(term).sum::<f64>()
-        });
-        parts.into_iter().sum()
-    }
-
-    /// ∂ℓ/∂η and a second derivative, step by step.
-    pub(super) fn slopes(&self, drive: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let (mut first, mut second) = (vec![0.0; drive.len()], vec![0.0; drive.len()]);
-        let items: Vec<_> = drive
-            .chunks(BLOCK)
-            .zip(first.chunks_mut(BLOCK))
-            .zip(second.chunks_mut(BLOCK))
-            .enumerate()
-            .collect();
-        parallel::for_each(items, COST * drive.len(), |(block, ((drive, first), second))| {
-            for i in 0..drive.len() {
-                let t = block * BLOCK + i;
-                let [_, slope, curvature] = self.observation.at(self.response[t], drive[i]);
-                first[i] = self.weight(t) * slope;
-                second[i] = self.weight(t) * curvature;
-            }
-        });
-        (first, second)
+        self.at(theta).loss + self.penalty.value(theta)
     }
 
     /// ∂F/∂θ.
     pub fn gradient(&self, theta: &[f64]) -> Vec<f64> {
-        let (first, _) = self.slopes(&self.design.drive(theta));
-        let mut gradient = self.design.transposed(&first);
+        let mut gradient = self.at(theta).gradient;
         self.penalty.add_gradient(theta, &mut gradient);
         gradient
     }
 
     /// ∂²F/∂θ², never negative: the Fisher information where the true one is.
     pub fn hessian(&self, theta: &[f64]) -> DMatrix<f64> {
-        let (_, second) = self.slopes(&self.design.drive(theta));
-        let mut hessian = self.design.gram(&second);
+        self.curvature(&self.at(theta).second)
+    }
+
+    /// That at a minimum, which may know it.
+    pub(super) fn hessian_at(&self, minimum: &Minimum) -> DMatrix<f64> {
+        minimum.hessian.clone().unwrap_or_else(|| self.hessian(&minimum.theta))
+    }
+
+    /// ∂²F/∂θ² where steps count so much in it.
+    pub(super) fn curvature(&self, second: &[f64]) -> DMatrix<f64> {
+        let mut hessian = self.design.gram(second);
         self.penalty.add_hessian(&mut hessian);
         hessian
     }
 
     /// The coefficients that explain the response best, sought from `start`.
     ///
-    /// Each step solves H·d = −g, directly up to 1024 coefficients, by conjugate gradients beyond, and is halved until
-    /// F falls by a tenth of a thousandth of what it promised.
+    /// A step solves H·d = −g and is halved until F falls by a tenth of a thousandth of what it promised. Up to 1024
+    /// coefficients H is factored, which takes far longer than a look at loss and gradient: the same factor serves, corrected by
+    /// how the gradient changed (BFGS), for as long as that brings the minimum nearer fast enough. Whether it has been reached is
+    /// always told by H itself. Beyond, every step is found by conjugate gradients.
     ///
     /// # Errors
     /// If F is not finite at the start, or its second derivative is singular: some coefficients are not determined by the
     /// data, and no penalty decides.
     ///
     /// # Source
-    /// Nocedal & Wright 2006, Numerical Optimization, algorithms 3.2 and 7.1; Fisher scoring: McCullagh & Nelder 1989.
+    /// Nocedal & Wright 2006, Numerical Optimization, algorithms 3.2, 7.1 and 7.4; Fisher scoring: McCullagh & Nelder 1989.
     pub fn minimum(&self, start: Vec<f64>, options: NewtonOptions) -> Result<Minimum> {
         self.search(start, None, options)
     }
 
     /// The same, one coefficient being held where it is.
     fn search(&self, start: Vec<f64>, held: Option<usize>, options: NewtonOptions) -> Result<Minimum> {
-        let mut theta = start;
-        let mut drive = self.design.drive(&theta);
-        let (mut loss, mut penalty) = (self.loss(&drive), self.penalty.value(&theta));
-        let mut losses = vec![loss + penalty];
-        if !losses[0].is_finite() {
-            return Err(Error::argument("start", "coefficients where the loss is finite", losses[0]));
+        let mut place = self.place(start, held);
+        let mut losses = vec![place.value];
+        if !place.value.is_finite() {
+            return Err(Error::argument("start", "coefficients where the loss is finite", place.value));
         }
-        let mut converged = false;
-        for _ in 0..options.iterations {
-            let (first, second) = self.slopes(&drive);
-            let mut gradient = self.design.transposed(&first);
-            self.penalty.add_gradient(&theta, &mut gradient);
-            let step = self.step(&mut gradient, &second, held)?;
-            // What the quadratic model promises.
-            let promise = -0.5 * gradient.iter().zip(&step).map(|(g, d)| g * d).sum::<f64>();
-            let now = loss + penalty;
-            if promise <= options.tolerance * (now.abs() + 1.0) {
-                converged = true;
-                break;
+        let (mut converged, mut hessian) = (false, None);
+        while losses.len() <= options.iterations {
+            let looked = losses.len();
+            let ended;
+            if self.design.len() > DIRECT {
+                let second = std::mem::take(&mut place.second);
+                let solve = |gradient: &[f64]| self.conjugate(gradient, &second, held);
+                (place, ended) =
+                    self.descent(place, solve, held, NewtonOptions { iterations: 1, ..options }, &mut losses);
+            } else {
+                let mut curvature = self.curvature(&place.second);
+                if let Some(held) = held {
+                    curvature.fill_row(held, 0.0);
+                    curvature.fill_column(held, 0.0);
+                    curvature[(held, held)] = 1.0;
+                }
+                let factor = factor(curvature.clone())?;
+                let left = NewtonOptions { iterations: options.iterations + 1 - looked, ..options };
+                (place, ended) = self.descent(place, |g| solved(&factor, g), held, left, &mut losses);
+                hessian = Some(curvature);
             }
-            let along = self.design.drive(&step);
-            let mut length = 1.0;
-            let accepted = loop {
-                let moved: Vec<f64> = theta.iter().zip(&step).map(|(x, d)| x + length * d).collect();
-                let drive: Vec<f64> = drive.iter().zip(&along).map(|(x, d)| x + length * d).collect();
-                let (loss, penalty) = (self.loss(&drive), self.penalty.value(&moved));
-                if loss + penalty <= now - 1e-4 * length * promise {
-                    break Some((moved, drive, loss, penalty));
+            if losses.len() > looked {
+                continue;
+            }
+            // The first step, of the exact second derivative, was not taken.
+            match ended {
+                Ended::Arrived(step) => {
+                    converged = true;
+                    // It squares the error that is left.
+                    let last = self.place(moved(&place.theta, &step, 1.0), held);
+                    if last.value < place.value {
+                        place = last;
+                        losses.push(place.value);
+                    }
                 }
-                length *= 0.5;
-                if length < 1e-12 {
-                    break None;
-                }
-            };
-            // Without progress in the last digits, this is the minimum that the numbers can tell.
-            let Some((moved, moved_drive, moved_loss, moved_penalty)) = accepted else {
-                converged = promise <= 1e-6 * (now.abs() + 1.0);
-                break;
-            };
-            (theta, drive, loss, penalty) = (moved, moved_drive, moved_loss, moved_penalty);
-            losses.push(loss + penalty);
+                // Without progress in the last digits, this is the minimum that the numbers can tell.
+                Ended::Stuck(promise) => converged = promise <= 1e-6 * (place.value.abs() + 1.0),
+                Ended::Slow => {}
+            }
+            break;
         }
-        Ok(Minimum { theta, loss, losses, converged })
+        let hessian = hessian.filter(|_| converged && held.is_none());
+        Ok(Minimum { loss: place.loss, theta: place.theta, losses, converged, hessian })
     }
 
-    /// d with H·d = −g; a coefficient that is held has no gradient and does not move.
-    fn step(&self, gradient: &mut [f64], weights: &[f64], held: Option<usize>) -> Result<Vec<f64>> {
+    /// F and its derivatives; what is held has no slope.
+    fn place(&self, theta: Vec<f64>, held: Option<usize>) -> Place {
+        let Slopes { loss, mut gradient, second } = self.at(&theta);
+        self.penalty.add_gradient(&theta, &mut gradient);
         if let Some(held) = held {
             gradient[held] = 0.0;
         }
-        if self.design.len() > DIRECT {
-            return Ok(self.conjugate(gradient, weights, held));
-        }
-        let mut hessian = self.design.gram(weights);
-        self.penalty.add_hessian(&mut hessian);
-        if let Some(held) = held {
-            hessian.fill_row(held, 0.0);
-            hessian.fill_column(held, 0.0);
-            hessian[(held, held)] = 1.0;
-        }
-        let step = factor(hessian)?.solve(&-DVector::from_column_slice(gradient));
-        Ok(step.as_slice().to_vec())
+        Place { value: loss + self.penalty.value(&theta), theta, loss, gradient, second }
     }
 
-    /// A nearby minimum with the curvature of another: steps with one factor of a second derivative. `None` where they do not
-    /// arrive, and Newton's method has to.
-    pub(super) fn chord(
+    /// Steps downhill, the first by `solve`, which divides by a second derivative, the others by that corrected by the changes of
+    /// the gradient on the way; F after each goes to `losses`.
+    fn descent(
+        &self,
+        mut place: Place,
+        solve: impl Fn(&[f64]) -> Vec<f64>,
+        held: Option<usize>,
+        options: NewtonOptions,
+        losses: &mut Vec<f64>,
+    ) -> (Place, Ended) {
+        let mut changes: Vec<Change> = vec![];
+        let mut promises: Vec<f64> = vec![];
+        while promises.len() < options.iterations {
+            let step = corrected(&place.gradient, &changes, &solve);
+            // What the quadratic model promises.
+            let promise = -0.5 * dot(&place.gradient, &step);
+            if promise <= options.tolerance * (place.value.abs() + 1.0) {
+                return (place, Ended::Arrived(step));
+            }
+            // Steps of a corrected factor come in pairs: a long one, and one across.
+            if promises.len() >= 2 && promise > 0.5 * promises[promises.len() - 2] {
+                break;
+            }
+            let mut length = 1.0;
+            let next = loop {
+                let next = self.place(moved(&place.theta, &step, length), held);
+                if next.value <= place.value - 1e-4 * length * promise {
+                    break next;
+                }
+                length *= 0.5;
+                if length < 1e-12 {
+                    return (place, Ended::Stuck(promise));
+                }
+            };
+            changes.extend(Change::between(&place, &next));
+            promises.push(promise);
+            losses.push(next.value);
+            place = next;
+        }
+        (place, Ended::Slow)
+    }
+
+    /// A nearby minimum, sought with the second derivative of another. `None` where that does not lead there fast, and Newton's
+    /// method has to.
+    pub(super) fn nearby(
         &self,
         start: &[f64],
         factor: &Cholesky<f64, Dyn>,
-        tolerance: f64,
+        options: NewtonOptions,
     ) -> Option<Vec<f64>> {
-        let mut theta = start.to_vec();
-        let mut drive = self.design.drive(&theta);
-        let mut now = self.loss(&drive) + self.penalty.value(&theta);
-        for _ in 0..12 {
-            let (first, _) = self.slopes(&drive);
-            let mut gradient = self.design.transposed(&first);
-            self.penalty.add_gradient(&theta, &mut gradient);
-            let step = factor.solve(&-DVector::from_column_slice(&gradient));
-            let promise = -0.5 * dot(&gradient, step.as_slice());
-            if promise <= tolerance * (now.abs() + 1.0) {
-                return Some(theta);
-            }
-            theta.iter_mut().zip(step.iter()).for_each(|(x, d)| *x += d);
-            drive = self.design.drive(&theta);
-            let then = self.loss(&drive) + self.penalty.value(&theta);
-            // A step in the right direction of nearly the right length.
-            if then.is_nan() || then > now - 0.1 * promise {
-                return None;
-            }
-            now = then;
-        }
-        None
+        let start = self.place(start.to_vec(), None);
+        let (place, ended) = self.descent(start, |g| solved(factor, g), None, options, &mut vec![]);
+        matches!(ended, Ended::Arrived(_)).then_some(place.theta)
     }
 
     /// Where F, minimised over all other coefficients, has risen by `rise` to either side of its minimum in one.
@@ -317,7 +347,7 @@ impl<'a> Regression<'a> {
         Ok(ends)
     }
 
-    /// The same by conjugate gradients, as exactly as the gradient is small.
+    /// d with H·d = −g by conjugate gradients, as exactly as the gradient is small.
     fn conjugate(&self, gradient: &[f64], weights: &[f64], held: Option<usize>) -> Vec<f64> {
         let norm = dot(gradient, gradient).sqrt();
         let enough = norm * norm.sqrt().min(0.1);
@@ -357,6 +387,81 @@ impl<'a> Regression<'a> {
         }
         step
     }
+}
+
+/// Σ aₜ·ℓ and its derivatives at some θ.
+pub(super) struct Slopes {
+    pub loss: f64,
+    /// By θ.
+    pub gradient: Vec<f64>,
+    /// By the drive of each step, twice.
+    pub second: Vec<f64>,
+}
+
+/// F and its derivatives at some θ.
+struct Place {
+    theta: Vec<f64>,
+    /// F.
+    value: f64,
+    /// Of it what is not penalty.
+    loss: f64,
+    /// ∂F/∂θ.
+    gradient: Vec<f64>,
+    second: Vec<f64>,
+}
+
+/// Why a descent has come to its end.
+enum Ended {
+    /// This step promises less than the tolerance.
+    Arrived(Vec<f64>),
+    /// However short, a step that promised this did not lower F.
+    Stuck(f64),
+    /// Steps do not bring the minimum nearer as fast as others would, or were as many as allowed.
+    Slow,
+}
+
+/// From one place to the next: Δθ, Δ∂F/∂θ and their product.
+struct Change {
+    theta: Vec<f64>,
+    gradient: Vec<f64>,
+    product: f64,
+}
+
+impl Change {
+    /// `None` where F did not curve upward.
+    fn between(from: &Place, to: &Place) -> Option<Self> {
+        let difference = |a: &[f64], b: &[f64]| b.iter().zip(a).map(|(b, a)| b - a).collect::<Vec<f64>>();
+        let (theta, gradient) =
+            (difference(&from.theta, &to.theta), difference(&from.gradient, &to.gradient));
+        let product = dot(&theta, &gradient);
+        let flat = 1e-10 * (dot(&theta, &theta) * dot(&gradient, &gradient)).sqrt();
+        (product > flat).then_some(Self { theta, gradient, product })
+    }
+}
+
+/// −H⁻¹·g, H being what `solve` gives −H⁻¹·g for, corrected by what is known of its products (BFGS, two loops).
+fn corrected(gradient: &[f64], changes: &[Change], solve: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
+    let mut rest = gradient.to_vec();
+    let mut parts = vec![];
+    for change in changes.iter().rev() {
+        let part = dot(&change.theta, &rest) / change.product;
+        rest.iter_mut().zip(&change.gradient).for_each(|(x, y)| *x -= part * y);
+        parts.push(part);
+    }
+    let mut step = solve(&rest);
+    for (change, part) in changes.iter().zip(parts.iter().rev()) {
+        let part = part + dot(&change.gradient, &step) / change.product;
+        step.iter_mut().zip(&change.theta).for_each(|(d, x)| *d -= part * x);
+    }
+    step
+}
+
+fn solved(factor: &Cholesky<f64, Dyn>, gradient: &[f64]) -> Vec<f64> {
+    factor.solve(&-DVector::from_column_slice(gradient)).as_slice().to_vec()
+}
+
+fn moved(theta: &[f64], step: &[f64], length: f64) -> Vec<f64> {
+    theta.iter().zip(step).map(|(x, d)| x + length * d).collect()
 }
 
 pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -471,12 +576,22 @@ mod tests {
             );
         }
         let steepest = regression.gradient(&found.theta).iter().fold(0.0f64, |a, g| a.max(g.abs()));
-        // The gradient at 0 is about a thousand.
-        assert!(steepest < 1.0, "{steepest}");
-        let (_, weights) = regression.slopes(&design.drive(&found.theta));
+        // The gradient at 0 is about a thousand; the last step leaves next to nothing of it.
+        assert!(steepest < 1e-3, "{steepest}");
+        let known = found.hessian.clone().unwrap();
+        let (distance, size) = ((known - regression.hessian(&found.theta)).norm(), covariance.norm().recip());
+        assert!(distance < 1e-3 * size, "{distance} {size}");
+        // Whatever the number of threads.
+        let [one, three] = [1, 3].map(|threads| {
+            parallel::with_threads(threads, || {
+                regression.minimum(vec![0.0; 6], NewtonOptions::default()).unwrap().theta
+            })
+        });
+        assert_eq!(one, three);
+        let weights = regression.at(&found.theta).second;
         let gradient = regression.gradient(&[0.0; 6]);
         let (direct, iterated) = (
-            regression.step(&mut gradient.clone(), &weights, None).unwrap(),
+            solved(&factor(regression.curvature(&weights)).unwrap(), &gradient),
             regression.conjugate(&gradient, &weights, None),
         );
         // Conjugate gradients stop at a tenth of the gradient's length.

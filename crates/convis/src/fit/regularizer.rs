@@ -1,7 +1,7 @@
 //! What keeps a filter in bounds, and how its weights are chosen.
 
 use super::newton::factor;
-use super::{Design, Glm, Penalty, Regression};
+use super::{Design, Glm, Minimum, Penalty, Regression};
 use crate::{Error, Result};
 
 /// What keeps a filter in bounds.
@@ -161,8 +161,9 @@ impl Glm {
         for candidate in CANDIDATES {
             let penalty = with(candidate * squares * per_step);
             let whole = Regression { penalty: &penalty, ..*regression };
-            theta = whole.minimum(theta, self.search)?.theta;
-            let loss = self.left_out(&whole, &theta, &folds)?;
+            let minimum = whole.minimum(theta, self.search)?;
+            let loss = self.left_out(&whole, &minimum, &folds)?;
+            theta = minimum.theta;
             if loss < best.0 {
                 best = (loss, penalty);
             }
@@ -170,31 +171,23 @@ impl Glm {
         Ok(best.1)
     }
 
-    /// Σ ℓ over parts of the recording that were not used to predict them; θ is the minimum of the whole.
-    fn left_out(&self, whole: &Regression<'_>, theta: &[f64], folds: &[Fold]) -> Result<f64> {
-        let design = whole.design;
-        let (_, second) = whole.slopes(&design.drive(theta));
-        // Without a fold the curvature is that of the whole, less its own.
-        let direct = design.len() <= super::newton::DIRECT;
-        let hessian = direct.then(|| {
-            let mut hessian = design.gram(&second);
-            whole.penalty.add_hessian(&mut hessian);
-            hessian
-        });
+    /// Σ ℓ over parts of the recording that were not used to predict them, from the minimum of the whole.
+    fn left_out(&self, whole: &Regression<'_>, minimum: &Minimum, folds: &[Fold]) -> Result<f64> {
+        let (design, theta) = (whole.design, &minimum.theta);
+        let second = whole.at(theta).second;
+        let options = super::NewtonOptions { tolerance: ROUGH, ..self.search };
         let mut sum = 0.0;
         for fold in folds {
             let regression = Regression { weights: Some(&fold.weights), ..*whole };
-            let near = hessian.as_ref().and_then(|hessian| {
+            // Without a fold the curvature is that of the whole, less its own.
+            let near = minimum.hessian.as_ref().and_then(|hessian| {
                 let own = design.rows(fold.out.clone()).gram(&second[fold.out.clone()]);
                 let factor = factor(hessian - own).ok()?;
-                regression.chord(theta, &factor, ROUGH)
+                regression.nearby(theta, &factor, options)
             });
             let found = match near {
                 Some(found) => found,
-                None => {
-                    let options = super::NewtonOptions { tolerance: ROUGH, ..self.search };
-                    regression.minimum(theta.to_vec(), options)?.theta
-                }
+                None => regression.minimum(theta.clone(), options)?.theta,
             };
             sum += self.loss_of(whole, fold, &found);
         }

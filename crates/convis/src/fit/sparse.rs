@@ -6,6 +6,8 @@ use crate::{Error, Result};
 
 /// Most rounds in which blocks are added.
 const ROUNDS: usize = 100;
+/// Coefficients so few that all blocks join at once: windows are faster than some of their columns written out.
+const FEW: usize = 64;
 /// Most sweeps over the blocks for one quadratic model.
 const SWEEPS: usize = 2000;
 
@@ -46,8 +48,9 @@ impl Regression<'_> {
         }
         // The bias is the last column of every design.
         let free: Vec<usize> = (0..self.design.len() - 1).filter(|&i| free[i]).collect();
+        let few = self.design.len() <= FEW && weight.is_finite();
         let mut active: Vec<bool> =
-            blocks.iter().map(|block| block.iter().any(|&i| theta[i] != 0.0)).collect();
+            blocks.iter().map(|block| few || block.iter().any(|&i| theta[i] != 0.0)).collect();
         let (mut losses, mut converged) = (vec![], false);
         for _ in 0..ROUNDS {
             let chosen: Vec<usize> = (0..blocks.len()).filter(|&b| active[b]).collect();
@@ -57,9 +60,10 @@ impl Regression<'_> {
                 within.push((columns.len()..columns.len() + blocks[b].len()).collect::<Vec<usize>>());
                 columns.extend(&blocks[b]);
             }
-            let design = self.design.selected(&columns);
+            let whole = columns.iter().copied().eq(0..self.design.len() - 1);
+            let design = if whole { self.design } else { &self.design.selected(&columns) };
             let none = Penalty::none([0, 1, 1]);
-            let part = Regression { design: &design, penalty: &none, ..*self };
+            let part = Regression { design, penalty: &none, ..*self };
             let mut from: Vec<f64> = columns.iter().map(|&i| theta[i]).collect();
             from.push(theta[self.design.len() - 1]);
             let found = part.shrunk(from, &within, weight, options)?;
@@ -68,15 +72,14 @@ impl Regression<'_> {
             }
             losses.extend(found.losses);
             converged = found.converged;
-            let (first, _) = self.slopes(&design.drive(&found.theta));
-            let gradient = self.design.transposed(&first);
+            let gradient = self.at(&theta).gradient;
             let mut missing: Vec<(f64, usize)> = (0..blocks.len())
                 .filter(|&b| !active[b])
                 .map(|b| (length(&gradient, &blocks[b]) / share(weight, blocks[b].len()), b))
                 .filter(|(excess, _)| *excess > 1.0 + 1e-6)
                 .collect();
             if missing.is_empty() {
-                return Ok(Minimum { theta, loss: found.loss, losses, converged });
+                return Ok(Minimum { theta, loss: found.loss, losses, converged, hessian: None });
             }
             missing.sort_by(|a, b| b.0.total_cmp(&a.0));
             for &(_, b) in missing.iter().take(chosen.len().max(10)) {
@@ -84,8 +87,8 @@ impl Regression<'_> {
             }
             converged = false;
         }
-        let loss = self.loss(&self.design.drive(&theta));
-        Ok(Minimum { theta, loss, losses, converged })
+        let loss = self.at(&theta).loss;
+        Ok(Minimum { theta, loss, losses, converged, hessian: None })
     }
 
     /// The minimum over all coefficients of this design, those in no block being free.
@@ -110,26 +113,32 @@ impl Regression<'_> {
             .chain(blocks.iter().map(|block| (block.clone(), share(weight, block.len()))))
             .collect();
         let mut theta = start;
-        let mut drive = self.design.drive(&theta);
-        let mut loss = self.loss(&drive);
-        let mut losses = vec![loss + norms(&theta)];
+        let mut slopes = self.at(&theta);
+        let mut losses = vec![slopes.loss + norms(&theta)];
         if !losses[0].is_finite() {
             return Err(Error::argument("start", "coefficients where the loss is finite", losses[0]));
         }
-        let mut converged = false;
+        let mut hessian = self.design.gram(&slopes.second);
+        let (mut converged, mut last) = (false, f64::INFINITY);
         for _ in 0..options.iterations {
-            let (first, second) = self.slopes(&drive);
-            let gradient = self.design.transposed(&first);
-            let hessian = self.design.gram(&second);
-            let target = quadratic_minimum(&theta, &gradient, &hessian, &all)?;
-            let step: Vec<f64> = target.iter().zip(&theta).map(|(a, x)| a - x).collect();
-            let now = loss + norms(&theta);
-            let promise = -(dot(&gradient, &step) + norms(&target) - norms(&theta));
+            let aimed = |hessian: &nalgebra::DMatrix<f64>| -> Result<(Vec<f64>, Vec<f64>, f64)> {
+                let target = quadratic_minimum(&theta, &slopes.gradient, hessian, &all)?;
+                let step: Vec<f64> = target.iter().zip(&theta).map(|(a, x)| a - x).collect();
+                let promise = -(dot(&slopes.gradient, &step) + norms(&target) - norms(&theta));
+                Ok((target, step, promise))
+            };
+            let (mut target, mut step, mut promise) = aimed(&hessian)?;
+            // A second derivative serves for as long as it brings the minimum nearer fast.
+            if promise > 0.1 * last {
+                hessian = self.design.gram(&slopes.second);
+                (target, step, promise) = aimed(&hessian)?;
+            }
+            last = promise;
+            let now = slopes.loss + norms(&theta);
             if promise <= options.tolerance * (now.abs() + 1.0) {
                 converged = true;
                 break;
             }
-            let along = self.design.drive(&step);
             let mut part = 1.0;
             let accepted = loop {
                 // The whole step keeps its exact zeros.
@@ -138,24 +147,23 @@ impl Regression<'_> {
                 } else {
                     theta.iter().zip(&step).map(|(x, d)| x + part * d).collect()
                 };
-                let moved_drive: Vec<f64> = drive.iter().zip(&along).map(|(x, d)| x + part * d).collect();
-                let moved_loss = self.loss(&moved_drive);
-                if moved_loss + norms(&moved) <= now - 1e-4 * part * promise {
-                    break Some((moved, moved_drive, moved_loss));
+                let slopes = self.at(&moved);
+                if slopes.loss + norms(&moved) <= now - 1e-4 * part * promise {
+                    break Some((moved, slopes));
                 }
                 part *= 0.5;
                 if part < 1e-12 {
                     break None;
                 }
             };
-            let Some((moved, moved_drive, moved_loss)) = accepted else {
+            let Some(accepted) = accepted else {
                 converged = promise <= 1e-6 * (now.abs() + 1.0);
                 break;
             };
-            (theta, drive, loss) = (moved, moved_drive, moved_loss);
-            losses.push(loss + norms(&theta));
+            (theta, slopes) = accepted;
+            losses.push(slopes.loss + norms(&theta));
         }
-        Ok(Minimum { theta, loss, losses, converged })
+        Ok(Minimum { theta, loss: slopes.loss, losses, converged, hessian: None })
     }
 
     /// The smallest λ under which every block is zero, and the θ that then is best.
