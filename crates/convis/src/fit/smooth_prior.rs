@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use convis_kernels::parallel;
+use convis_kernels::{parallel, simd};
 use nalgebra::{Cholesky, DMatrix, DVector};
 
 use super::Design;
@@ -72,6 +72,10 @@ const SMALLEST: f64 = 1e-3;
 const FINEST: f64 = 1e-12;
 /// Most modes: what can be solved in a fraction of a second.
 const MOST_MODES: usize = 1500;
+/// Most numbers of a window whose Gram matrix is made once for all modes.
+const SHORT: usize = 128;
+/// Frames seen through the modes at a time.
+const BLOCK: usize = 256;
 /// Smallest scale of smoothness and width, in steps or pixels.
 const LEAST: f64 = 0.3;
 
@@ -106,7 +110,12 @@ impl SmoothPrior {
         if total == 0.0 {
             return Err(Error::argument("response", "one that varies", format!("{mean} in every step")));
         }
-        let mut search = Search { stimulus, y: &y, weights: &weights, steps, total, shape, known: vec![] };
+        let windows = (lags * rows * columns <= SHORT).then(|| {
+            let design = Design::windows(stimulus, rows * columns, lags);
+            (design.gram(&weights), DVector::from_vec(design.transposed(&y)))
+        });
+        let mut search =
+            Search { stimulus, y: &y, weights: &weights, steps, total, shape, windows, known: vec![] };
         let mut scales = Scales {
             smoothness: [(lags as f64 / 8.0).max(1.0), (rows.max(columns) as f64 / 8.0).max(1.0)],
             envelope: None,
@@ -324,16 +333,37 @@ fn seen(stimulus: &[f64], shape: [usize; 3], modes: &[Mode], waves: &[DMatrix<f6
             places.iter().map(place).collect::<Vec<f64>>()
         })
         .concat();
-    let n = places.len();
-    parallel::map((0..frames).collect(), frames * modes.len() * lags, |t: usize| {
-        // Window position i is frame t + 1 + i − lags; before the first frame there is nothing.
-        let first = (lags - 1).saturating_sub(t);
-        let mode = |&(k, place): &(usize, usize)| {
-            (first..lags).map(|i| time[(k, i)] * in_space[(t + 1 + i - lags) * n + place]).sum::<f64>()
-        };
-        index.iter().map(mode).collect::<Vec<f64>>()
-    })
-    .concat()
+    let (n, count) = (places.len(), modes.len());
+    // What every position of a window gives to every mode.
+    let shares: Vec<f64> = (0..lags).flat_map(|i| index.iter().map(move |&(k, _)| time[(k, i)])).collect();
+    let mut all = vec![0.0; frames * count];
+    let blocks: Vec<_> = all.chunks_mut(BLOCK * count.max(1)).enumerate().collect();
+    parallel::for_each(blocks, frames * count * lags, |(block, rows)| {
+        // The frames of these windows, mode by mode; before the first there is nothing.
+        let (from, to) = (block * BLOCK, block * BLOCK + rows.len() / count);
+        let first = (from + 1).saturating_sub(lags);
+        let frames: Vec<f64> = (first..to)
+            .flat_map(|t| index.iter().map(move |&(_, place)| (t, place)))
+            .map(|(t, place)| in_space[t * n + place])
+            .collect();
+        simd::vectorized(
+            #[inline(always)]
+            || {
+                for (t, row) in (from..to).zip(rows.chunks_mut(count)) {
+                    // Window position i is frame t + 1 + i − lags.
+                    let missing = (lags - 1).saturating_sub(t);
+                    let window = &frames[(t + 1 + missing - lags - first) * count..];
+                    let shares = &shares[missing * count..];
+                    for (frame, share) in window.chunks_exact(count).zip(shares.chunks_exact(count)) {
+                        for ((x, s), share) in row.iter_mut().zip(frame).zip(share) {
+                            *x += share * s;
+                        }
+                    }
+                }
+            },
+        );
+    });
+    all
 }
 
 /// What is known about the evidence so far.
@@ -346,6 +376,8 @@ struct Search<'a> {
     /// |y|².
     total: f64,
     shape: [usize; 3],
+    /// Gram matrix of windows and their products with y, where windows are short: every set of modes is seen through these.
+    windows: Option<(DMatrix<f64>, DVector<f64>)>,
     known: Vec<Vec<f64>>,
 }
 
@@ -439,20 +471,7 @@ impl Search<'_> {
         self.known.push(scales.numbers());
         let modes = scales.modes(self.shape, SMALLEST);
         let n = modes.len();
-        let mut columns = seen(self.stimulus, self.shape, &modes, &scales.waves(self.shape));
-        // Without the mean of every column: the bias takes it.
-        let mut means = vec![0.0; n];
-        for (row, weight) in columns.chunks(n).zip(self.weights) {
-            means.iter_mut().zip(row).for_each(|(m, x)| *m += weight * x / self.steps);
-        }
-        for row in columns.chunks_mut(n) {
-            for ((x, m), mode) in row.iter_mut().zip(&means).zip(&modes) {
-                *x = (*x - m) * mode.variance.sqrt();
-            }
-        }
-        let design = Design::columns(columns, n);
-        let gram = design.gram(self.weights).view((0, 0), (n, n)).into_owned();
-        let toward = DVector::from_column_slice(&design.transposed(self.y)[..n]);
+        let (gram, toward) = self.moments(&modes, &scales.waves(self.shape));
         let power = gram.diagonal().sum() / n as f64;
         if power == 0.0 {
             return Err(Error::argument("stimulus", "one that varies", "a constant"));
@@ -491,6 +510,39 @@ impl Search<'_> {
         })
     }
 
+    /// Gram matrix of the stimulus seen through modes, each scaled to variance 1 and without its mean, which the bias takes; and its
+    /// products with y.
+    fn moments(&self, modes: &[Mode], waves: &[DMatrix<f64>; 3]) -> (DMatrix<f64>, DVector<f64>) {
+        let n = modes.len();
+        if let Some((gram, toward)) = &self.windows {
+            let [_, rows, columns] = self.shape;
+            let count = gram.nrows() - 1;
+            let through = DMatrix::from_fn(n, count, |m, i| {
+                let at = [i / (rows * columns), i / columns % rows, i % columns];
+                let wave = |axis: usize| waves[axis][(modes[m].k[axis], at[axis])];
+                modes[m].variance.sqrt() * wave(0) * wave(1) * wave(2)
+            });
+            let means = gram.view((0, count), (count, 1)) / self.steps;
+            let centred = gram.view((0, 0), (count, count)) - &means * means.transpose() * self.steps;
+            let products = toward.rows(0, count) - means * toward[count];
+            return (&through * centred * through.transpose(), through * products);
+        }
+        let mut columns = seen(self.stimulus, self.shape, modes, waves);
+        let mut means = vec![0.0; n];
+        for (row, weight) in columns.chunks(n).zip(self.weights) {
+            means.iter_mut().zip(row).for_each(|(m, x)| *m += weight * x / self.steps);
+        }
+        for row in columns.chunks_mut(n) {
+            for ((x, m), mode) in row.iter_mut().zip(&means).zip(modes) {
+                *x = (*x - m) * mode.variance.sqrt();
+            }
+        }
+        let design = Design::columns(columns, n);
+        let gram = design.gram(self.weights).view((0, 0), (n, n)).into_owned();
+        let toward = DVector::from_column_slice(&design.transposed(self.y)[..n]);
+        (gram, toward)
+    }
+
     /// −2·ln p(y) at its best σ², and σ², for ρ/σ² = ratio.
     fn evidence(&self, gram: &DMatrix<f64>, toward: &DVector<f64>, ratio: f64) -> (f64, f64) {
         let n = gram.nrows();
@@ -520,6 +572,29 @@ mod tests {
     }
 
     /// 2,000 frames of noise are few for a filter of 15 lags by 20 × 20 pixels; smoothness is what makes up for it.
+    #[test]
+    fn moments_of_short_windows_are_those_of_the_stimulus_seen() {
+        let key = Key::new(4, 0, "moments", 0);
+        let noise = |i: usize, purpose| uniform(key, 0, 0, purpose, i as u64);
+        let (shape, steps) = ([6, 2, 3], 700);
+        // With a mean, and with steps that do not count.
+        let stimulus: Vec<f64> = (0..steps * 6).map(|i| 0.5 + noise(i, Use::Current)).collect();
+        let weights: Vec<f64> = (0..steps).map(|t| f64::from(t % 5 != 0)).collect();
+        let y: Vec<f64> = (0..steps).map(|t| weights[t] * (noise(t, Use::Start) - 0.5)).collect();
+        let design = Design::windows(&stimulus, 6, 6);
+        let windows = Some((design.gram(&weights), DVector::from_vec(design.transposed(&y))));
+        let steps = weights.iter().sum();
+        let scales = Scales { smoothness: [1.0, 1.0], envelope: None };
+        let (modes, waves) = (scales.modes(shape, SMALLEST), scales.waves(shape));
+        let (stimulus, y, weights) = (&stimulus[..], &y[..], &weights[..]);
+        let mut search = Search { stimulus, y, weights, steps, total: 1.0, shape, windows, known: vec![] };
+        let (gram, toward) = search.moments(&modes, &waves);
+        search.windows = None;
+        let (seen_gram, seen_toward) = search.moments(&modes, &waves);
+        assert!((&gram - &seen_gram).norm() < 1e-10 * gram.norm(), "{gram} {seen_gram}");
+        assert!((&toward - &seen_toward).norm() < 1e-10 * toward.norm(), "{toward} {seen_toward}");
+    }
+
     #[test]
     fn a_large_filter_is_found_from_little_data_where_the_average_fails() {
         let (frames, shape) = (2000, [15, 20, 20]);
