@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 import traceback
+from pathlib import Path
 
 import numpy
 
@@ -54,8 +55,10 @@ GRADIENT = {"frames": 200, "side": 50}
 OPL = {"frames": 20, "height": 480, "width": 640}
 PICTURE = {"frames": 20, "height": 480, "width": 640}
 
-#: Fit of a cell by its Poisson likelihood: steps of the recording, lags of the filter.
+#: Fit of cells by their Poisson likelihood: lags of the filter; steps of the recording where none is found.
 POISSON = {"steps": 100_000, "lags": 25}
+#: Share of a recording that is fitted.
+TRAIN = 0.8
 
 #: Memory job: side in pixels and frames per piece; total and mark are per package.
 MEMORY_SIDE = 50
@@ -118,7 +121,7 @@ class Package:
         raise NotImplementedError
 
     def poisson(self, steps: int, lags: int):
-        """Functions that fit a cell to a `recording` without a penalty, design and all, each with how it does it."""
+        """Functions that fit the cells of a `recording` without a penalty, design and all, each with its name."""
         raise NotImplementedError
 
     def keep_model(self, settings: dict) -> bool:
@@ -160,13 +163,25 @@ def movie(frames: int, side: int, seed: int = 1, start: int = 0,
     return (grating + 0.2 * noise - 0.1).astype(numpy.float32)
 
 
-def recording(steps: int, lags: int) -> tuple:
-    """Binary flicker and the counts of a cell with a biphasic filter, about 0.2 a step."""
+def recording(steps: int, lags: int) -> tuple[str, numpy.ndarray, numpy.ndarray]:
+    """Name, stimulus and counts (time, cells) of what is fitted, in double precision.
+
+    The first four fifths of two macaque ganglion cells, where `rgc_macaque.npz` is in the folder that
+    CONVIS_DATA names (by default shared/data beside the project); else binary flicker of so many steps
+    and a made-up cell with a biphasic filter, about 0.2 spikes a step.
+    """
+    folder = os.environ.get("CONVIS_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
+    path = Path(folder) / "rgc_macaque.npz"
+    if path.is_file():
+        with numpy.load(path) as data:
+            train = int(TRAIN * len(data["stimulus"]))
+            return "two macaque cells", data["stimulus"][:train].astype(float), data["counts"][:train].astype(float)
     random = numpy.random.default_rng(5)
     stimulus = random.choice([-0.5, 0.5], size=steps)
     lag = numpy.arange(lags)
     filter_ = 2.5 * numpy.exp(-((lag - 4) / 2.0) ** 2) - 1.2 * numpy.exp(-((lag - 9) / 3.0) ** 2)
-    return stimulus, random.poisson(numpy.exp(numpy.convolve(stimulus, filter_)[:steps] - 2.5)).astype(float)
+    rate = numpy.exp(numpy.convolve(stimulus, filter_)[:steps] - 2.5)
+    return "a synthetic cell", stimulus, random.poisson(rate)[:, None].astype(float)
 
 
 def resident_mb() -> float:
@@ -319,6 +334,9 @@ def serve(package: Package, answer_to) -> None:
                 answer = job.repeat(request["least_seconds"])
             elif what in ("gradient", "opl", "picture", "convolution", "fit", "poisson"):
                 answer = best_seconds(getattr(package, what)(**request))
+            elif what == "recording":
+                name, stimulus, _ = recording(**request)
+                answer = {"name": name, "steps": len(stimulus)}
             elif what == "import":
                 answer = {"seconds": import_seconds(package)}
             elif what == "memory":

@@ -131,14 +131,14 @@ class Ours(jobs.Package):
         return [(run, conv.plan(x.numpy()))]
 
     def poisson(self, steps, lags):
-        stimulus, counts = jobs.recording(steps, lags)
+        name, stimulus, counts = jobs.recording(steps, lags)
 
         def run():
-            model = convis.models.LNP(lags=lags)
+            model = convis.models.LNP(lags=lags, nonlinearity="exp")
             convis.fit(model, stimulus, counts, loss="poisson", regularizer=None)
-            return [model.filter[0], float(model.conv.bias.data[0])]
+            return [model.filter, model.conv.bias.data]
 
-        return [(run, f"{self.threads({})} threads")]
+        return [(run, name)]
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ CONVOLUTIONS = (
 #: Steps of fits: model, optimiser; as in `jobs.py`.
 FITS = (("LN", "SGD"), ("LN", "LBFGS"), ("McIntosh", "SGD"), ("torch", "Adam"))
 FIT = {"frames": 200, "side": 50}
-#: Steps of a recording and lags of the filter of the cell that is fitted.
+#: Lags of the filter of cells that are fitted, and steps of a synthetic recording; as in `jobs.py`.
 POISSON = {"steps": 100_000, "lags": 25}
 CHUNKS = (50, 100, 200, 400)  # frames, offered to the peer
 QUICK_SIZES, QUICK_CHUNKS = (20, 50), (100, 200)
@@ -270,11 +270,15 @@ def measure_picture(pair: Pair, turns: int = 5) -> dict:
 
 def measure_poisson(pair: Pair, turns: int = 5) -> dict:
     """Milliseconds of a Poisson regression on lagged frames, the design counted, beside scikit-learn."""
+    about = {}
+    for key in list(pair.sides):
+        about = about or pair.ask(key, what="recording", **POISSON) or {}
+    name = about.get("name")
     times, ratio, _ = take_turns(pair, turns, what="poisson", **POISSON)
     ours, peer = (1e3 * t if t is not None else None for t in times.values())
-    print_other("Poisson fit, 25 lags", ours, peer, ratio, 1, "ms")
-    return {"job": "Poisson fit of 25 lags, beside scikit-learn's newton-cholesky",
-            "frames": POISSON["steps"], "ours": ours, "peer": peer, "ratio": ratio, "unit": "ms",
+    print_other("Poisson fit, 25 lags", ours, peer, ratio, 1, f"ms ({name})")
+    return {"job": f"Poisson fit of 25 lags, beside scikit-learn's newton-cholesky ({name})",
+            "frames": about.get("steps"), "ours": ours, "peer": peer, "ratio": ratio, "unit": "ms",
             "versions": pair.versions_text()}
 
 

@@ -2,8 +2,8 @@
 
     "$(python3 bench/peers.py path sklearn)" bench/sklearn_jobs.py --jobs poisson
 
-The design of lagged frames is built with numpy, in one copy of a sliding window,
-and counts; the solver is `newton-cholesky`, made for few coefficients and many
+The design of lagged frames is built with numpy, in one copy of a sliding window for all
+cells, and counts; the solver is `newton-cholesky`, made for few coefficients and many
 samples. Only job `poisson` applies.
 """
 
@@ -32,17 +32,18 @@ class ScikitLearn(jobs.Package):
         return jobs.thread_count()
 
     def poisson(self, steps, lags):
-        stimulus, counts = jobs.recording(steps, lags)
+        name, stimulus, counts = jobs.recording(steps, lags)
 
         def run():
             padded = numpy.concatenate([numpy.zeros(lags - 1), stimulus])
             windows = numpy.lib.stride_tricks.sliding_window_view(padded, lags)
+            design = numpy.ascontiguousarray(windows)
             # As far as ours goes; its default, 1e-4, ends a step earlier.
-            model = PoissonRegressor(alpha=0.0, solver="newton-cholesky", tol=1e-6, max_iter=100)
-            model.fit(numpy.ascontiguousarray(windows), counts)
-            return [model.coef_[::-1], model.intercept_]
+            models = [PoissonRegressor(alpha=0.0, solver="newton-cholesky", tol=1e-6, max_iter=100).fit(design, cell)
+                      for cell in counts.T]
+            return [[model.coef_[::-1] for model in models], [model.intercept_ for model in models]]
 
-        return [(run, f"{jobs.thread_count()} threads")]
+        return [(run, name)]
 
 
 if __name__ == "__main__":
