@@ -16,7 +16,7 @@
 
 use super::forward::{feedback_of, step};
 use super::{Constants, CustomGainControl};
-use crate::frame_blur::{Plan, Scratch};
+use crate::frame_blur::Plan;
 use crate::operation::Gradients;
 use crate::{Real, Signal, parallel};
 
@@ -95,12 +95,11 @@ fn one_plane<T: Real>(
     let pixels = signal.pixels();
     // Before every step: V, A, T, the feedback F and its blur.
     let mut history: Vec<[Vec<T>; 5]> = Vec::with_capacity(signal.frames);
-    let mut scratch = Scratch::default();
     let [mut v, mut a, mut transient] = start.map(<[T]>::to_vec);
     for x in input.chunks(pixels) {
         let (mut feedback, mut blurred) = (vec![T::zero(); pixels], vec![T::zero(); pixels]);
         feedback_of(c, &v, &mut feedback);
-        plan.blur(&feedback, &mut blurred, &mut scratch, 0);
+        plan.blur(&feedback, &mut blurred, 0);
         let before = [v.clone(), a.clone(), transient.clone()];
         step(c, x, &blurred, &mut v, &mut a, &mut transient);
         let [v, a, transient] = before;

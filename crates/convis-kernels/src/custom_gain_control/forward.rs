@@ -1,7 +1,6 @@
 //! [`CustomGainControl`], fast: frame by frame; threads share the rows of a frame, or the planes.
 
 use super::{Constants, CustomGainControl};
-use crate::frame_blur::Scratch;
 use crate::{Real, parallel, simd};
 
 pub(super) fn custom_gain_control<T: Real>(
@@ -33,10 +32,9 @@ pub(super) fn custom_gain_control<T: Real>(
         let (v_movie, a_movie) = output.split_at_mut(movie);
         let mut feedback = vec![T::zero(); pixels];
         let mut blurred = vec![T::zero(); pixels];
-        let mut scratch = Scratch::default();
         feedback_of(&constants, v, &mut feedback);
         for (t, x) in input.chunks(pixels).enumerate() {
-            plan.blur(&feedback, &mut blurred, &mut scratch, plan.work());
+            plan.blur(&feedback, &mut blurred, plan.work());
             let bands: Vec<_> = v
                 .chunks_mut(BAND)
                 .zip(a.chunks_mut(BAND))

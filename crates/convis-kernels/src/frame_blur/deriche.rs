@@ -2,91 +2,120 @@
 //!
 //! Frames are filtered as deviations from their first pixel: the kernel has unit sum, so that nothing changes, but what
 //! is lost to rounding is a part of the contrast instead of the luminance.
+//!
+//! A step of the recursion waits for the step before. So that the processor has something to do meanwhile, [`WIDE`]
+//! vectors of columns run side by side; rows are turned into columns for that, a few at a time, and back.
+
+use std::array::from_fn;
 
 use crate::recursive_blur::Section;
+use crate::scratch::{LANES, Scratch};
 use crate::tiles::{TileMut, split, tiles};
 use crate::{Real, Signal, parallel, simd};
 
-/// Columns, or rows, that are filtered together.
-const LANES: usize = 16;
+/// Vectors of [`LANES`] columns, or rows, that are filtered together.
+const WIDE: usize = 4;
 
 /// The constants of the filter: see [`crate::recursive_blur`].
 pub(super) struct Coefficients<T> {
-    a: [T; 4],
+    forwards: Half<T>,
+    backwards: Half<T>,
+}
+
+/// The filter in one direction: `yᵢ = a₀·near + a₁·far + b₀·yᵢ₋₁ + b₁·yᵢ₋₂`.
+#[derive(Clone, Copy)]
+struct Half<T> {
+    a: [T; 2],
     b: [T; 2],
-    /// What a constant 1 becomes, forwards and backwards.
-    steady: [T; 2],
+    /// What a constant 1 becomes.
+    steady: T,
 }
 
 impl<T: Real> Coefficients<T> {
     pub fn new(section: &Section) -> Self {
-        Self {
-            a: section.a.map(T::of),
+        let half = |first: usize| Half {
+            a: [first, first + 1].map(|i| T::of(section.a[i])),
             b: section.b.map(T::of),
-            steady: [0, 2].map(|half| T::of(section.gain(half).0)),
-        }
+            steady: T::of(section.gain(first).0),
+        };
+        Self { forwards: half(0), backwards: half(2) }
+    }
+}
+
+impl<T: Real> Half<T> {
+    /// One step on `near` and `far`, less `origin`; `y1` and `y2` are what came out before. y₁, for which the step waits, is
+    /// added last.
+    #[inline(always)]
+    fn step<const L: usize>(
+        &self,
+        [near, far]: [&[T; L]; 2],
+        origin: T,
+        y1: &mut [T; L],
+        y2: &mut [T; L],
+    ) -> [T; L] {
+        let ([a0, a1], [b0, b1]) = (self.a, self.b);
+        let y =
+            from_fn(|l| (a0 * (near[l] - origin) + a1 * (far[l] - origin) + b1 * y2[l] + b0 * y1[l]).flush());
+        *y2 = *y1;
+        *y1 = y;
+        y
     }
 
+    /// What came out before the border, in its steady state.
     #[inline(always)]
-    fn forwards(&self, x: T, x1: T, y1: T, y2: T) -> T {
-        (self.a[0] * x + self.a[1] * x1 + self.b[0] * y1 + self.b[1] * y2).flush()
-    }
-
-    #[inline(always)]
-    fn backwards(&self, x1: T, x2: T, y1: T, y2: T) -> T {
-        (self.a[2] * x1 + self.a[3] * x2 + self.b[0] * y1 + self.b[1] * y2).flush()
+    fn before<const L: usize>(&self, border: &[T; L], origin: T) -> [T; L] {
+        from_fn(|l| self.steady * (border[l] - origin))
     }
 }
 
 /// Blurs one frame.
-pub(super) fn blur<T: Real>(
-    c: &Coefficients<T>,
-    width: usize,
-    x: &[T],
-    y: &mut [T],
-    scratch: &mut Vec<T>,
-    work: usize,
-) {
-    let height = x.len() / width;
+pub(super) fn blur<T: Real>(c: &Coefficients<T>, width: usize, x: &[T], y: &mut [T], work: usize) {
     let origin = x[0];
-    scratch.resize(x.len(), T::zero());
+    let mut filtered = Scratch::new(x.len());
     // Columns: a frame is a movie of its rows.
-    let rows = Signal { planes: 1, frames: height, height: 1, width };
-    let strips = tiles(&rows).into_iter().zip(split(scratch, &rows)).collect();
+    let rows = Signal { planes: 1, frames: x.len() / width, height: 1, width };
+    let strips = tiles(&rows).into_iter().zip(split(&mut filtered, &rows)).collect();
     parallel::for_each(strips, work, |(tile, mut strip)| {
+        let (first, columns) = (tile.pixels.start, tile.len());
+        // The last group of columns overlaps the one before where their number asks for it: computed twice, to the same.
+        let groups = |size: usize| (0..columns.div_ceil(size)).map(move |i| (i * size).min(columns - size));
         simd::vectorized(
             #[inline(always)]
             || {
-                let wide = 4 * LANES;
-                let mut start = 0;
-                while start + wide <= tile.len() {
-                    columns::<T, { 4 * LANES }>(c, width, x, origin, tile.pixels.start, start, &mut strip);
-                    start += wide;
-                }
-                while start + LANES <= tile.len() {
-                    columns::<T, LANES>(c, width, x, origin, tile.pixels.start, start, &mut strip);
-                    start += LANES;
-                }
-                while start < tile.len() {
-                    columns::<T, 1>(c, width, x, origin, tile.pixels.start, start, &mut strip);
-                    start += 1;
+                if columns >= WIDE * LANES {
+                    for start in groups(WIDE * LANES) {
+                        down::<T, LANES, WIDE>(c, width, x, origin, first, start, &mut strip);
+                    }
+                } else if columns >= LANES {
+                    for start in groups(LANES) {
+                        down::<T, LANES, 1>(c, width, x, origin, first, start, &mut strip);
+                    }
+                } else {
+                    for start in groups(1) {
+                        down::<T, 1, 1>(c, width, x, origin, first, start, &mut strip);
+                    }
                 }
             },
         );
     });
-    let bands = y.chunks_mut(LANES * width).zip(scratch.chunks(LANES * width)).collect();
+    let bands = y.chunks_mut(WIDE * LANES * width).zip(filtered.chunks(WIDE * LANES * width)).collect();
     parallel::for_each(bands, work, |(y, x)| {
-        let (mut turned, mut filtered) = (vec![[T::zero(); LANES]; width], vec![[T::zero(); LANES]; width]);
         simd::vectorized(
             #[inline(always)]
-            || along(c, width, x, origin, &mut turned, &mut filtered, y),
+            || {
+                if x.len() > LANES * width {
+                    along::<T, WIDE>(c, width, x, origin, y);
+                } else {
+                    along::<T, 1>(c, width, x, origin, y);
+                }
+            },
         );
     });
 }
 
-/// Filters `N` columns of a strip, first downwards, then upwards.
+/// Filters `N` vectors of `L` columns of a strip, from column `start` of it on, first downwards, then upwards.
 #[inline(always)]
-fn columns<T: Real, const N: usize>(
+fn down<T: Real, const L: usize, const N: usize>(
     c: &Coefficients<T>,
     width: usize,
     x: &[T],
@@ -96,89 +125,146 @@ fn columns<T: Real, const N: usize>(
     out: &mut TileMut<'_, T>,
 ) {
     let height = x.len() / width;
-    let row = |p: usize| -> [T; N] {
+    let row = |p: usize| -> &[[T; L]; N] {
         let at = p * width + strip_start + start;
-        let x = &x[at..at + N];
-        std::array::from_fn(|l| x[l] - origin)
+        x[at..at + N * L].as_chunks().0.try_into().expect("as many columns")
     };
-    let mut x1 = row(0);
-    let mut y1: [T; N] = std::array::from_fn(|l| c.steady[0] * x1[l]);
-    let mut y2 = y1;
+    let (mut y1, mut y2) = ([[T::zero(); L]; N], [[T::zero(); L]; N]);
+    for n in 0..N {
+        y1[n] = c.forwards.before(&row(0)[n], origin);
+        y2[n] = y1[n];
+    }
     for p in 0..height {
-        let now = row(p);
-        let out = &mut out.frame(p)[start..start + N];
-        for l in 0..N {
-            let y = c.forwards(now[l], x1[l], y1[l], y2[l]);
-            out[l] = y;
-            y2[l] = y1[l];
-            y1[l] = y;
-            x1[l] = now[l];
+        let (near, far) = (row(p), row(p.saturating_sub(1)));
+        let out = &mut out.frame(p)[start..start + N * L];
+        let out: &mut [[T; L]; N] = out.as_chunks_mut().0.try_into().expect("as many columns");
+        for n in 0..N {
+            out[n] = c.forwards.step([&near[n], &far[n]], origin, &mut y1[n], &mut y2[n]);
         }
     }
-    let mut x1 = row(height - 1);
-    let mut x2 = x1;
-    let mut y1: [T; N] = std::array::from_fn(|l| c.steady[1] * x1[l]);
-    let mut y2 = y1;
+    for n in 0..N {
+        y1[n] = c.backwards.before(&row(height - 1)[n], origin);
+        y2[n] = y1[n];
+    }
     for p in (0..height).rev() {
-        let now = row(p);
-        let out = &mut out.frame(p)[start..start + N];
-        for l in 0..N {
-            let y = c.backwards(x1[l], x2[l], y1[l], y2[l]);
-            out[l] = out[l] + y;
-            y2[l] = y1[l];
-            y1[l] = y;
-            x2[l] = x1[l];
-            x1[l] = now[l];
+        let (near, far) = (row((p + 1).min(height - 1)), row((p + 2).min(height - 1)));
+        let out = &mut out.frame(p)[start..start + N * L];
+        let out: &mut [[T; L]; N] = out.as_chunks_mut().0.try_into().expect("as many columns");
+        for n in 0..N {
+            let y = c.backwards.step([&near[n], &far[n]], origin, &mut y1[n], &mut y2[n]);
+            for l in 0..L {
+                out[n][l] = out[n][l] + y[l];
+            }
         }
     }
 }
 
-/// Filters up to [`LANES`] rows along their length and puts the origin back.
+/// Columns that are turned at a time.
+const BLOCK: usize = 16;
+
+/// Filters up to `N` vectors of rows along their length and puts the origin back.
 #[inline(always)]
-fn along<T: Real>(
-    c: &Coefficients<T>,
-    width: usize,
-    x: &[T],
-    origin: T,
-    turned: &mut [[T; LANES]],
-    filtered: &mut [[T; LANES]],
-    y: &mut [T],
-) {
-    let rows = x.len() / width;
-    for (r, x) in x.chunks(width).enumerate() {
-        for (turned, &x) in turned.iter_mut().zip(x) {
-            turned[r] = x;
+fn along<T: Real, const N: usize>(c: &Coefficients<T>, width: usize, x: &[T], origin: T, y: &mut [T]) {
+    let mut room = Scratch::new((2 * width + 3) * N * LANES);
+    let (columns, _) = room.as_chunks_mut::<LANES>().0.as_chunks_mut::<N>();
+    let zero = T::zero();
+    // Column q is number q + 1: before the first and after the last come copies of them.
+    let (turned, filtered) = columns.split_at_mut(width + 3);
+    let (mut y1, mut y2) = ([[T::zero(); LANES]; N], [[T::zero(); LANES]; N]);
+    for start in (0..width).step_by(BLOCK) {
+        let end = (start + BLOCK).min(width);
+        turn(width, x, start, &mut turned[start + 1..end + 1]);
+        if start == 0 {
+            turned[0] = turned[1];
+            for n in 0..N {
+                y1[n] = c.forwards.before(&turned[0][n], zero);
+                y2[n] = y1[n];
+            }
+        }
+        for q in start..end {
+            let (near, far) = (&turned[q + 1], &turned[q]);
+            for n in 0..N {
+                filtered[q][n] = c.forwards.step([&near[n], &far[n]], zero, &mut y1[n], &mut y2[n]);
+            }
         }
     }
-    let mut x1 = turned[0];
-    let mut y1: [T; LANES] = std::array::from_fn(|l| c.steady[0] * x1[l]);
-    let mut y2 = y1;
-    for (now, out) in turned.iter().zip(filtered.iter_mut()) {
-        for l in 0..LANES {
-            let y = c.forwards(now[l], x1[l], y1[l], y2[l]);
-            out[l] = y;
-            y2[l] = y1[l];
-            y1[l] = y;
-            x1[l] = now[l];
+    turned[width + 1] = turned[width];
+    turned[width + 2] = turned[width];
+    for n in 0..N {
+        y1[n] = c.backwards.before(&turned[width][n], zero);
+        y2[n] = y1[n];
+    }
+    for start in (0..width).step_by(BLOCK).rev() {
+        let end = (start + BLOCK).min(width);
+        for q in (start..end).rev() {
+            let (near, far) = (&turned[q + 2], &turned[q + 3]);
+            for n in 0..N {
+                let y = c.backwards.step([&near[n], &far[n]], zero, &mut y1[n], &mut y2[n]);
+                for l in 0..LANES {
+                    filtered[q][n][l] = origin + (filtered[q][n][l] + y[l]);
+                }
+            }
+        }
+        turn_back(width, &filtered[start..end], start, y);
+    }
+}
+
+/// Side of the squares that are turned at once: so small that they stay in registers.
+const SIDE: usize = 4;
+
+/// Columns of the rows `x`, from column `start` on. Lanes without a row hold the last one.
+#[inline(always)]
+fn turn<T: Real, const N: usize>(width: usize, x: &[T], start: usize, columns: &mut [[[T; LANES]; N]]) {
+    let (rows, whole) = (x.len() / width, columns.len() / SIDE * SIDE);
+    for r in (0..N * LANES).step_by(SIDE) {
+        let row = |i: usize| {
+            let at = (r + i).min(rows - 1) * width + start;
+            &x[at..at + columns.len()]
+        };
+        let rows: [&[T]; SIDE] = from_fn(row);
+        let squares = rows.map(|row| row.as_chunks::<SIDE>().0);
+        let (n, l) = (r / LANES, r % LANES);
+        let (wholes, rest) = columns.split_at_mut(whole);
+        for (k, columns) in wholes.chunks_exact_mut(SIDE).enumerate() {
+            let square: [[T; SIDE]; SIDE] = from_fn(|i| squares[i][k]);
+            for (j, column) in columns.iter_mut().enumerate() {
+                column[n][l..l + SIDE].copy_from_slice(&square.map(|row| row[j]));
+            }
+        }
+        for (j, column) in rest.iter_mut().enumerate() {
+            for i in 0..SIDE {
+                column[n][l + i] = rows[i][whole + j];
+            }
         }
     }
-    let mut x1 = turned[width - 1];
-    let mut x2 = x1;
-    let mut y1: [T; LANES] = std::array::from_fn(|l| c.steady[1] * x1[l]);
-    let mut y2 = y1;
-    for (now, out) in turned.iter().zip(filtered.iter_mut()).rev() {
-        for l in 0..LANES {
-            let y = c.backwards(x1[l], x2[l], y1[l], y2[l]);
-            out[l] = origin + (out[l] + y);
-            y2[l] = y1[l];
-            y1[l] = y;
-            x2[l] = x1[l];
-            x1[l] = now[l];
-        }
-    }
-    for (r, y) in y.chunks_mut(width).enumerate().take(rows) {
-        for (y, filtered) in y.iter_mut().zip(filtered.iter()) {
-            *y = filtered[r];
+}
+
+/// The reverse of [`turn`].
+#[inline(always)]
+fn turn_back<T: Real, const N: usize>(width: usize, columns: &[[[T; LANES]; N]], start: usize, y: &mut [T]) {
+    let whole = columns.len() / SIDE * SIDE;
+    for (k, y) in y.chunks_mut(SIDE * width).enumerate() {
+        let (n, l) = (k * SIDE / LANES, k * SIDE % LANES);
+        let mut rows = y.chunks_mut(width).map(|row| &mut row[start..start + columns.len()]);
+        if let [Some(r0), Some(r1), Some(r2), Some(r3)] = from_fn(|_| rows.next()) {
+            let mut rows = [r0, r1, r2, r3];
+            for q in (0..whole).step_by(SIDE) {
+                let square: [[T; SIDE]; SIDE] = from_fn(|j| from_fn(|i| columns[q + j][n][l + i]));
+                for (i, row) in rows.iter_mut().enumerate() {
+                    row[q..q + SIDE].copy_from_slice(&square.map(|column| column[i]));
+                }
+            }
+            for q in whole..columns.len() {
+                for (i, row) in rows.iter_mut().enumerate() {
+                    row[q] = columns[q][n][l + i];
+                }
+            }
+        } else {
+            for (i, row) in y.chunks_mut(width).enumerate() {
+                for (q, column) in columns.iter().enumerate() {
+                    row[start + q] = column[n][l + i];
+                }
+            }
         }
     }
 }

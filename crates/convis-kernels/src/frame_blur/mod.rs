@@ -47,7 +47,7 @@ use crate::operation::{Gradients, Operation};
 use crate::{Real, Signal, parallel};
 
 pub use field::Field;
-pub(crate) use plan::{Plan, Scratch};
+pub(crate) use plan::Plan;
 pub(crate) use reference::frame as reference_frame;
 
 /// The kernel of a blur of width s: see the [module](self).
@@ -158,7 +158,7 @@ impl Operation for FrameBlur {
         let frames = inputs[0].chunks(pixels).zip(output.chunks_mut(pixels)).collect();
         let (all, one) = if self.signal.len() == pixels { (0, plan.work()) } else { (plan.work(), 0) };
         parallel::for_each(frames, all * (self.signal.len() / pixels), |(x, y)| {
-            plan.blur(x, y, &mut Scratch::default(), one);
+            plan.blur(x, y, one);
             if gain != T::one() || offset != T::zero() {
                 for y in y.iter_mut() {
                     *y = gain * (*y - offset);

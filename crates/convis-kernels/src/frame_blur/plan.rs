@@ -5,6 +5,7 @@ use super::{Blur, Kernel};
 use crate::recursive_blur::adjoint::down_transposed;
 use crate::recursive_blur::forward::{down, transpose};
 use crate::recursive_blur::{Kind, Section};
+use crate::scratch::Scratch;
 use crate::separable_blur::{Rows, Slopes, TRUNCATE, Taps, Transposed, blur_row};
 use crate::{Real, parallel, simd};
 
@@ -103,7 +104,7 @@ impl<T: Real> Uniform<T> {
         }
     }
 
-    fn blur(&self, (height, width): (usize, usize), x: &[T], y: &mut [T], scratch: &mut Vec<T>, work: usize) {
+    fn blur(&self, (height, width): (usize, usize), x: &[T], y: &mut [T], work: usize) {
         match self {
             Self::Identity => y.copy_from_slice(x),
             Self::Finite { rows, .. } => {
@@ -122,7 +123,7 @@ impl<T: Real> Uniform<T> {
                 });
             }
             Self::Recursive { fast: Some(coefficients), .. } => {
-                deriche::blur(coefficients, width, x, y, scratch, work);
+                deriche::blur(coefficients, width, x, y, work);
             }
             Self::Recursive { section, fast: None, .. } => {
                 let sections = std::slice::from_ref(section);
@@ -176,13 +177,6 @@ pub(crate) struct Plan<T> {
     levels: Vec<(f64, Uniform<T>, Vec<T>)>,
 }
 
-/// Memory that a blur uses again from frame to frame.
-#[derive(Default)]
-pub(crate) struct Scratch<T> {
-    inner: Vec<T>,
-    level: Vec<T>,
-}
-
 impl<T: Real> Plan<T> {
     pub fn new(blur: &Blur, sigma_px: f64, height: usize, width: usize) -> Self {
         let make = |factor: f64| Uniform::new(blur.kernel, factor * sigma_px, height, width);
@@ -206,24 +200,23 @@ impl<T: Real> Plan<T> {
     }
 
     /// Blurs one frame. `work` decides whether threads share it: [`Plan::work`], or 0 for this thread alone.
-    pub fn blur(&self, x: &[T], y: &mut [T], scratch: &mut Scratch<T>, work: usize) {
+    pub fn blur(&self, x: &[T], y: &mut [T], work: usize) {
         if let [(_, blur, weights)] = &self.levels[..]
             && weights.is_empty()
         {
-            blur.blur(self.size, x, y, &mut scratch.inner, work);
+            blur.blur(self.size, x, y, work);
             return;
         }
         // Deviations from one pixel: weights sum to 1 only to rounding, which would show on a flat image.
         let origin = x[0];
         y.fill(origin);
-        scratch.level.resize(x.len(), T::zero());
+        let mut level = Scratch::new(x.len());
         for (_, blur, weights) in &self.levels {
-            blur.blur(self.size, x, &mut scratch.level, &mut scratch.inner, work);
-            let level = &scratch.level;
+            blur.blur(self.size, x, &mut level, work);
             simd::vectorized(
                 #[inline(always)]
                 || {
-                    for ((y, &b), &w) in y.iter_mut().zip(level).zip(weights) {
+                    for ((y, &b), &w) in y.iter_mut().zip(&*level).zip(weights) {
                         *y = *y + w * (b - origin);
                     }
                 },

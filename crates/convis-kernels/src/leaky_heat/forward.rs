@@ -1,7 +1,6 @@
 //! [`LeakyHeat`], fast: frame by frame; threads share the blur of a frame, or the planes.
 
 use super::LeakyHeat;
-use crate::frame_blur::Scratch;
 use crate::{Real, parallel, simd};
 
 pub(super) fn leaky_heat<T: Real>(
@@ -26,7 +25,6 @@ pub(super) fn leaky_heat<T: Real>(
         input.chunks(movie).zip(output.chunks_mut(movie)).zip(state_after.chunks_mut(pixels)).collect();
     parallel::for_each(planes, plan.work() * signal.frames * signal.planes, |((input, output), y)| {
         let mut sum = vec![T::zero(); pixels];
-        let mut scratch = Scratch::default();
         for (x, out) in input.chunks(pixels).zip(output.chunks_mut(pixels)) {
             simd::vectorized(
                 #[inline(always)]
@@ -36,7 +34,7 @@ pub(super) fn leaky_heat<T: Real>(
                     }
                 },
             );
-            plan.blur(&sum, out, &mut scratch, plan.work());
+            plan.blur(&sum, out, plan.work());
             y.copy_from_slice(out);
         }
     });
