@@ -6,8 +6,6 @@
 //! A step of the recursion waits for the step before. So that the processor has something to do meanwhile, [`WIDE`]
 //! vectors of columns run side by side; rows are turned into columns for that, a few at a time, and back.
 
-use std::array::from_fn;
-
 use crate::recursive_blur::Section;
 use crate::scratch::{LANES, Scratch};
 use crate::tiles::{TileMut, split, tiles};
@@ -54,8 +52,11 @@ impl<T: Real> Half<T> {
         y2: &mut [T; L],
     ) -> [T; L] {
         let ([a0, a1], [b0, b1]) = (self.a, self.b);
-        let y =
-            from_fn(|l| (a0 * (near[l] - origin) + a1 * (far[l] - origin) + b1 * y2[l] + b0 * y1[l]).flush());
+        let mut y = [T::zero(); L];
+        for l in 0..L {
+            let sum = a0 * (near[l] - origin) + a1 * (far[l] - origin) + b1 * y2[l] + b0 * y1[l];
+            y[l] = sum.flush();
+        }
         *y2 = *y1;
         *y1 = y;
         y
@@ -64,19 +65,30 @@ impl<T: Real> Half<T> {
     /// What came out before the border, in its steady state.
     #[inline(always)]
     fn before<const L: usize>(&self, border: &[T; L], origin: T) -> [T; L] {
-        from_fn(|l| self.steady * (border[l] - origin))
+        let mut y = [T::zero(); L];
+        for l in 0..L {
+            y[l] = self.steady * (border[l] - origin);
+        }
+        y
     }
 }
 
-/// Blurs one frame.
-pub(super) fn blur<T: Real>(c: &Coefficients<T>, width: usize, x: &[T], y: &mut [T], work: usize) {
+/// Blurs one frame and writes its rows from `first` on to `y`, as many as it has room for.
+pub(super) fn blur<T: Real>(
+    c: &Coefficients<T>,
+    width: usize,
+    x: &[T],
+    first: usize,
+    y: &mut [T],
+    work: usize,
+) {
     let origin = x[0];
     let mut filtered = Scratch::new(x.len());
     // Columns: a frame is a movie of its rows.
     let rows = Signal { planes: 1, frames: x.len() / width, height: 1, width };
     let strips = tiles(&rows).into_iter().zip(split(&mut filtered, &rows)).collect();
     parallel::for_each(strips, work, |(tile, mut strip)| {
-        let (first, columns) = (tile.pixels.start, tile.len());
+        let (left, columns) = (tile.pixels.start, tile.len());
         // The last group of columns overlaps the one before where their number asks for it: computed twice, to the same.
         let groups = |size: usize| (0..columns.div_ceil(size)).map(move |i| (i * size).min(columns - size));
         simd::vectorized(
@@ -84,20 +96,21 @@ pub(super) fn blur<T: Real>(c: &Coefficients<T>, width: usize, x: &[T], y: &mut 
             || {
                 if columns >= WIDE * LANES {
                     for start in groups(WIDE * LANES) {
-                        down::<T, LANES, WIDE>(c, width, x, origin, first, start, &mut strip);
+                        down::<T, LANES, WIDE>(c, width, x, origin, left, start, &mut strip);
                     }
                 } else if columns >= LANES {
                     for start in groups(LANES) {
-                        down::<T, LANES, 1>(c, width, x, origin, first, start, &mut strip);
+                        down::<T, LANES, 1>(c, width, x, origin, left, start, &mut strip);
                     }
                 } else {
                     for start in groups(1) {
-                        down::<T, 1, 1>(c, width, x, origin, first, start, &mut strip);
+                        down::<T, 1, 1>(c, width, x, origin, left, start, &mut strip);
                     }
                 }
             },
         );
     });
+    let filtered = &filtered[first * width..][..y.len()];
     let bands = y.chunks_mut(WIDE * LANES * width).zip(filtered.chunks(WIDE * LANES * width)).collect();
     parallel::for_each(bands, work, |(y, x)| {
         simd::vectorized(
@@ -173,7 +186,7 @@ fn along<T: Real, const N: usize>(c: &Coefficients<T>, width: usize, x: &[T], or
     let (mut y1, mut y2) = ([[T::zero(); LANES]; N], [[T::zero(); LANES]; N]);
     for start in (0..width).step_by(BLOCK) {
         let end = (start + BLOCK).min(width);
-        turn(width, x, start, &mut turned[start + 1..end + 1]);
+        turn(width, x, start, &mut turned[start + 1..=end]);
         if start == 0 {
             turned[0] = turned[1];
             for n in 0..N {
@@ -212,28 +225,39 @@ fn along<T: Real, const N: usize>(c: &Coefficients<T>, width: usize, x: &[T], or
 /// Side of the squares that are turned at once: so small that they stay in registers.
 const SIDE: usize = 4;
 
+/// A square of four rows or columns, and the same with rows and columns exchanged.
+#[inline(always)]
+fn exchanged<T: Real>(rows: [&[T; SIDE]; SIDE]) -> [[T; SIDE]; SIDE] {
+    let mut columns = [[T::zero(); SIDE]; SIDE];
+    for i in 0..SIDE {
+        for j in 0..SIDE {
+            columns[j][i] = rows[i][j];
+        }
+    }
+    columns
+}
+
 /// Columns of the rows `x`, from column `start` on. Lanes without a row hold the last one.
 #[inline(always)]
 fn turn<T: Real, const N: usize>(width: usize, x: &[T], start: usize, columns: &mut [[[T; LANES]; N]]) {
-    let (rows, whole) = (x.len() / width, columns.len() / SIDE * SIDE);
+    let (last, count) = (x.len() / width - 1, columns.len());
     for r in (0..N * LANES).step_by(SIDE) {
-        let row = |i: usize| {
-            let at = (r + i).min(rows - 1) * width + start;
-            &x[at..at + columns.len()]
-        };
-        let rows: [&[T]; SIDE] = from_fn(row);
-        let squares = rows.map(|row| row.as_chunks::<SIDE>().0);
+        let mut rows = [&x[..0]; SIDE];
+        for i in 0..SIDE {
+            rows[i] = &x[(r + i).min(last) * width + start..][..count];
+        }
+        let [(a, _), (b, _), (c, _), (d, _)] = rows.map(<[T]>::as_chunks::<SIDE>);
         let (n, l) = (r / LANES, r % LANES);
-        let (wholes, rest) = columns.split_at_mut(whole);
-        for (k, columns) in wholes.chunks_exact_mut(SIDE).enumerate() {
-            let square: [[T; SIDE]; SIDE] = from_fn(|i| squares[i][k]);
-            for (j, column) in columns.iter_mut().enumerate() {
-                column[n][l..l + SIDE].copy_from_slice(&square.map(|row| row[j]));
+        let (squares, rest) = columns.as_chunks_mut::<SIDE>();
+        for ((((columns, a), b), c), d) in squares.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            let square = exchanged([a, b, c, d]);
+            for j in 0..SIDE {
+                columns[j][n][l..l + SIDE].copy_from_slice(&square[j]);
             }
         }
-        for (j, column) in rest.iter_mut().enumerate() {
+        for (column, q) in rest.iter_mut().zip(count / SIDE * SIDE..) {
             for i in 0..SIDE {
-                column[n][l + i] = rows[i][whole + j];
+                column[n][l + i] = rows[i][q];
             }
         }
     }
@@ -242,28 +266,30 @@ fn turn<T: Real, const N: usize>(width: usize, x: &[T], start: usize, columns: &
 /// The reverse of [`turn`].
 #[inline(always)]
 fn turn_back<T: Real, const N: usize>(width: usize, columns: &[[[T; LANES]; N]], start: usize, y: &mut [T]) {
-    let whole = columns.len() / SIDE * SIDE;
+    let ((squares, rest), none) = (columns.as_chunks::<SIDE>(), [T::zero(); SIDE]);
     for (k, y) in y.chunks_mut(SIDE * width).enumerate() {
         let (n, l) = (k * SIDE / LANES, k * SIDE % LANES);
-        let mut rows = y.chunks_mut(width).map(|row| &mut row[start..start + columns.len()]);
-        if let [Some(r0), Some(r1), Some(r2), Some(r3)] = from_fn(|_| rows.next()) {
-            let mut rows = [r0, r1, r2, r3];
-            for q in (0..whole).step_by(SIDE) {
-                let square: [[T; SIDE]; SIDE] = from_fn(|j| from_fn(|i| columns[q + j][n][l + i]));
-                for (i, row) in rows.iter_mut().enumerate() {
-                    row[q..q + SIDE].copy_from_slice(&square.map(|column| column[i]));
-                }
-            }
-            for q in whole..columns.len() {
-                for (i, row) in rows.iter_mut().enumerate() {
-                    row[q] = columns[q][n][l + i];
-                }
-            }
-        } else {
+        if y.len() < SIDE * width {
             for (i, row) in y.chunks_mut(width).enumerate() {
-                for (q, column) in columns.iter().enumerate() {
-                    row[start + q] = column[n][l + i];
+                for (y, column) in row[start..].iter_mut().zip(columns) {
+                    *y = column[n][l + i];
                 }
+            }
+            continue;
+        }
+        for (columns, q) in squares.iter().zip((start..).step_by(SIDE)) {
+            let mut square = [&none; SIDE];
+            for j in 0..SIDE {
+                square[j] = columns[j][n][l..].first_chunk().expect("a whole number of squares");
+            }
+            let square = exchanged(square);
+            for i in 0..SIDE {
+                y[i * width + q..][..SIDE].copy_from_slice(&square[i]);
+            }
+        }
+        for (column, q) in rest.iter().zip(start + columns.len() / SIDE * SIDE..) {
+            for i in 0..SIDE {
+                y[i * width + q] = column[n][l + i];
             }
         }
     }

@@ -4,7 +4,7 @@ use super::deriche::{self, Coefficients};
 use super::{Blur, Kernel};
 use crate::recursive_blur::adjoint::down_transposed;
 use crate::recursive_blur::forward::{down, transpose};
-use crate::recursive_blur::{Kind, Section};
+use crate::recursive_blur::{ALPHA, Kind, Section};
 use crate::scratch::Scratch;
 use crate::separable_blur::{Rows, Slopes, TRUNCATE, Taps, Transposed, blur_row};
 use crate::{Real, parallel, simd};
@@ -17,6 +17,9 @@ const WIDEST_SINGLE_PX: f64 = 6.0;
 
 /// Taps of the heat kernel are left out below this weight.
 const SMALLEST_TAP: f64 = 1e-9;
+
+/// Deriche's filter is a sum where so many taps on each side are all of it but rounding: faster then, and as exact.
+const MOST_TAPS: usize = 8;
 
 /// The 1/s at which `recursive_blur` computes what is wanted; `None` for no blur.
 pub(super) fn density(rounded: bool, sigma_px: f64) -> Option<f64> {
@@ -63,6 +66,26 @@ fn heat(sigma_px: f64) -> Taps {
     Taps { weight, by_sigma }
 }
 
+/// The taps of Deriche's filter, at distance 0, 1 …, that are more than rounding in numbers of type `T`; `None`: too many.
+fn deriche_taps<T: Real>(section: &Section, density: f64) -> Option<Vec<T>> {
+    let alpha = ALPHA * density;
+    let tap = |j: usize| (1.0 + alpha * j as f64) * (-alpha * j as f64).exp() * section.a[0];
+    let smallest = T::epsilon().double() / 128.0;
+    let radius = (0..=MOST_TAPS).find(|&j| tap(j + 1) < smallest)?;
+    let sum = tap(0) + 2.0 * (1..=radius).rev().map(tap).sum::<f64>();
+    Some((0..=radius).map(|j| T::of(tap(j) / sum)).collect())
+}
+
+/// How a recursive blur is computed.
+enum Way<T> {
+    /// As a sum, where it is narrow.
+    Sum(Rows<T>),
+    /// By recursion in the type of the movie.
+    Recursion(Coefficients<T>),
+    /// By recursion in double precision, where it is wide.
+    Double(Coefficients<f64>),
+}
+
 /// A blur of one width.
 enum Uniform<T> {
     Identity,
@@ -74,7 +97,7 @@ enum Uniform<T> {
     Recursive {
         section: Section,
         density_by_sigma: f64,
-        fast: Option<Coefficients<T>>,
+        way: Way<T>,
     },
 }
 
@@ -83,9 +106,14 @@ impl<T: Real> Uniform<T> {
         if let Kernel::Deriche { rounded } = kernel {
             let Some(density) = density(rounded, sigma_px) else { return Self::Identity };
             let section = Section::all(Kind::Deriche, density)[0];
-            let fits = sigma_px <= WIDEST_SINGLE_PX || T::LANES == <f64 as Real>::LANES;
-            let fast = fits.then(|| Coefficients::new(&section));
-            return Self::Recursive { section, density_by_sigma: -density / sigma_px, fast };
+            let way = if let Some(taps) = deriche_taps(&section, density) {
+                Way::Sum(Rows::symmetric(taps, height, width))
+            } else if sigma_px <= WIDEST_SINGLE_PX || T::LANES == <f64 as Real>::LANES {
+                Way::Recursion(Coefficients::new(&section))
+            } else {
+                Way::Double(Coefficients::new(&section))
+            };
+            return Self::Recursive { section, density_by_sigma: -density / sigma_px, way };
         }
         let taps = finite_taps(kernel, sigma_px);
         if taps.is_identity() {
@@ -104,36 +132,21 @@ impl<T: Real> Uniform<T> {
         }
     }
 
-    fn blur(&self, (height, width): (usize, usize), x: &[T], y: &mut [T], work: usize) {
+    /// Writes the rows of the blurred frame from `first` on to `y`, which has room for as many as are wanted.
+    fn blur(&self, width: usize, x: &[T], first: usize, y: &mut [T], work: usize) {
         match self {
-            Self::Identity => y.copy_from_slice(x),
-            Self::Finite { rows, .. } => {
-                let band = height.div_ceil(8).max(2048_usize.div_ceil(width)).min(height);
-                let bands = y.chunks_mut(band * width).enumerate().collect();
-                parallel::for_each(bands, work, |(i, y): (usize, &mut [T])| {
-                    let mut padded = rows.scratch();
-                    simd::vectorized(
-                        #[inline(always)]
-                        || {
-                            for (row, y) in y.chunks_mut(width).enumerate() {
-                                blur_row(rows, x, i * band + row, &mut padded, y);
-                            }
-                        },
-                    );
-                });
+            Self::Identity => y.copy_from_slice(&x[first * width..][..y.len()]),
+            Self::Finite { rows, .. } | Self::Recursive { way: Way::Sum(rows), .. } => {
+                sum(rows, width, x, first, y, work);
             }
-            Self::Recursive { fast: Some(coefficients), .. } => {
-                deriche::blur(coefficients, width, x, y, work);
+            Self::Recursive { way: Way::Recursion(coefficients), .. } => {
+                deriche::blur(coefficients, width, x, first, y, work);
             }
-            Self::Recursive { section, fast: None, .. } => {
-                let sections = std::slice::from_ref(section);
-                let x: Vec<f64> = x.iter().map(|x| x.double()).collect();
-                let (mut columns, mut turned) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-                down(sections, width, &x, &mut columns);
-                transpose(height, width, &columns, &mut turned);
-                down(sections, height, &turned, &mut columns);
-                transpose(width, height, &columns, &mut turned);
-                y.iter_mut().zip(&turned).for_each(|(y, &value)| *y = T::of(value));
+            Self::Recursive { way: Way::Double(coefficients), .. } => {
+                let (mut wide, mut blurred) = (Scratch::new(x.len()), Scratch::new(y.len()));
+                wide.iter_mut().zip(x).for_each(|(wide, x)| *wide = x.double());
+                deriche::blur(coefficients, width, &wide, first, &mut blurred, work);
+                y.iter_mut().zip(&*blurred).for_each(|(y, &value)| *y = T::of(value));
             }
         }
     }
@@ -170,23 +183,59 @@ impl<T: Real> Uniform<T> {
     }
 }
 
+/// A blur as a sum, by bands of rows.
+fn sum<T: Real>(rows: &Rows<T>, width: usize, x: &[T], first: usize, y: &mut [T], work: usize) {
+    let height = y.len() / width;
+    let band = height.div_ceil(8).max(2048_usize.div_ceil(width)).min(height);
+    let bands = y.chunks_mut(band * width).enumerate().collect();
+    parallel::for_each(bands, work, |(i, y): (usize, &mut [T])| {
+        let mut padded = rows.scratch();
+        simd::vectorized(
+            #[inline(always)]
+            || {
+                for (row, y) in y.chunks_mut(width).enumerate() {
+                    blur_row(rows, x, first + i * band + row, &mut padded, y);
+                }
+            },
+        );
+    });
+}
+
+/// One of the blurs that are mixed.
+struct Level<T> {
+    /// Factor of the width.
+    factor: f64,
+    blur: Uniform<T>,
+    /// The first row where it has a part, and its parts from there to the last such row; none: 1 everywhere.
+    first: usize,
+    weights: Vec<T>,
+}
+
+impl<T: Real> Level<T> {
+    fn new(factor: f64, blur: Uniform<T>, width: usize, weights: &[f64]) -> Self {
+        let used = |row: &[f64]| row.iter().any(|&w| w != 0.0);
+        let first = weights.chunks(width).position(used).unwrap_or(0);
+        let last = weights.chunks(width).rposition(used).map_or(0, |last| last + 1);
+        let weights = weights[first * width..last * width].iter().map(|&w| T::of(w)).collect();
+        Self { factor, blur, first, weights }
+    }
+}
+
 /// A blur prepared for frames of one size.
 pub(crate) struct Plan<T> {
     size: (usize, usize),
-    /// Factor of the width, blur, weights of the pixels (empty: 1 everywhere).
-    levels: Vec<(f64, Uniform<T>, Vec<T>)>,
+    levels: Vec<Level<T>>,
 }
 
 impl<T: Real> Plan<T> {
     pub fn new(blur: &Blur, sigma_px: f64, height: usize, width: usize) -> Self {
         let make = |factor: f64| Uniform::new(blur.kernel, factor * sigma_px, height, width);
         let levels = match &blur.field {
-            None => vec![(1.0, make(1.0), vec![])],
+            None => vec![Level::new(1.0, make(1.0), width, &[])],
             Some(field) => {
                 assert_eq!(field.size(), (height, width), "a field is for frames of one size");
                 let level = |(l, &factor): (usize, &f64)| {
-                    let weights = field.weights(l)?.into_iter().map(T::of).collect();
-                    Some((factor, make(factor), weights))
+                    Some(Level::new(factor, make(factor), width, &field.weights(l)?))
                 };
                 field.factors.iter().enumerate().filter_map(level).collect()
             }
@@ -196,27 +245,30 @@ impl<T: Real> Plan<T> {
 
     /// About how many operations a frame takes.
     pub fn work(&self) -> usize {
-        self.size.0 * self.size.1 * self.levels.iter().map(|(_, blur, _)| blur.work()).sum::<usize>()
+        self.size.0 * self.size.1 * self.levels.iter().map(|level| level.blur.work()).sum::<usize>()
     }
 
     /// Blurs one frame. `work` decides whether threads share it: [`Plan::work`], or 0 for this thread alone.
     pub fn blur(&self, x: &[T], y: &mut [T], work: usize) {
-        if let [(_, blur, weights)] = &self.levels[..]
+        let width = self.size.1;
+        if let [Level { blur, weights, .. }] = &self.levels[..]
             && weights.is_empty()
         {
-            blur.blur(self.size, x, y, work);
+            blur.blur(width, x, 0, y, work);
             return;
         }
         // Deviations from one pixel: weights sum to 1 only to rounding, which would show on a flat image.
         let origin = x[0];
         y.fill(origin);
-        let mut level = Scratch::new(x.len());
-        for (_, blur, weights) in &self.levels {
-            blur.blur(self.size, x, &mut level, work);
+        let mut room = Scratch::new(x.len());
+        for Level { blur, first, weights, .. } in &self.levels {
+            let blurred = &mut room[..weights.len()];
+            blur.blur(width, x, *first, blurred, work);
+            let y = &mut y[first * width..];
             simd::vectorized(
                 #[inline(always)]
                 || {
-                    for ((y, &b), &w) in y.iter_mut().zip(&*level).zip(weights) {
+                    for ((y, &b), &w) in y.iter_mut().zip(&*blurred).zip(weights) {
                         *y = *y + w * (b - origin);
                     }
                 },
@@ -228,11 +280,16 @@ impl<T: Real> Plan<T> {
     pub fn adjoint(&self, x: &[T], g: &[T], out: &mut [T]) -> f64 {
         out.fill(T::zero());
         let mut by_sigma = 0.0;
-        for (factor, blur, weights) in &self.levels {
+        for Level { factor, blur, first, weights } in &self.levels {
             if weights.is_empty() {
                 by_sigma += factor * blur.adjoint(self.size, x, g, out);
             } else {
-                let g: Vec<T> = g.iter().zip(weights).map(|(&g, &w)| w * g).collect();
+                let start = first * self.size.1;
+                let mut weighted = vec![T::zero(); x.len()];
+                for ((weighted, &g), &w) in weighted[start..].iter_mut().zip(&g[start..]).zip(weights) {
+                    *weighted = w * g;
+                }
+                let g = weighted;
                 by_sigma += factor * blur.adjoint(self.size, x, &g, out);
             }
         }

@@ -51,6 +51,7 @@ mod section;
 use crate::operation::{Gradients, Operation};
 use crate::{Real, Signal};
 
+pub(crate) use section::ALPHA;
 pub use section::Section;
 
 /// The widest blur, pixels: beyond it the sum 1 of the kernel is lost in rounding.

@@ -3,7 +3,7 @@
 use super::Kind;
 
 /// Width of Deriche's filter: α = 1.695·density.
-const ALPHA: f64 = 1.695;
+pub(crate) const ALPHA: f64 = 1.695;
 
 /// The Gaussian in Deriche's form: (A, B, β, ω) of each section. Fitted so that the largest deviation from exp(−u²/2) is
 /// least while value at 0, integral and standard deviation are its own: deviation 1.2·10⁻⁵, standard deviation 1 to

@@ -23,6 +23,11 @@ impl<T: Real> Rows<T> {
         Self { down: taps.weight_as(gain), along: taps.weight_as(1.0), height, width }
     }
 
+    /// The same weights, at distance 0, 1 …, down a column and along a row.
+    pub fn symmetric(weights: Vec<T>, height: usize, width: usize) -> Self {
+        Self { down: weights.clone(), along: weights, height, width }
+    }
+
     /// Rows and columns around a pixel that enter its sum, on one side.
     pub fn radius(&self) -> usize {
         self.down.len() - 1
