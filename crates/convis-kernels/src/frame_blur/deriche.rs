@@ -173,7 +173,7 @@ fn down<T: Real, const L: usize, const N: usize>(
 }
 
 /// Columns that are turned at a time.
-const BLOCK: usize = 16;
+const BLOCK: usize = LANES;
 
 /// Filters up to `N` vectors of rows along their length and puts the origin back.
 #[inline(always)]
@@ -222,7 +222,7 @@ fn along<T: Real, const N: usize>(c: &Coefficients<T>, width: usize, x: &[T], or
     }
 }
 
-/// Side of the squares that are turned at once: so small that they stay in registers.
+/// Side of the squares that are turned at once without shuffles: so small that they stay in registers.
 const SIDE: usize = 4;
 
 /// A square of four rows or columns, and the same with rows and columns exchanged.
@@ -241,6 +241,21 @@ fn exchanged<T: Real>(rows: [&[T; SIDE]; SIDE]) -> [[T; SIDE]; SIDE] {
 #[inline(always)]
 fn turn<T: Real, const N: usize>(width: usize, x: &[T], start: usize, columns: &mut [[[T; LANES]; N]]) {
     let (last, count) = (x.len() / width - 1, columns.len());
+    // Sixteen by sixteen numbers in single precision, by shuffles where the processor has them.
+    if count == LANES && T::LANES == LANES {
+        for n in 0..N {
+            let mut square = [[T::zero(); LANES]; LANES];
+            for i in 0..LANES {
+                let at = (n * LANES + i).min(last) * width + start;
+                square[i].copy_from_slice(&x[at..at + LANES]);
+            }
+            simd::transpose(&mut square);
+            for q in 0..LANES {
+                columns[q][n] = square[q];
+            }
+        }
+        return;
+    }
     for r in (0..N * LANES).step_by(SIDE) {
         let mut rows = [&x[..0]; SIDE];
         for i in 0..SIDE {
@@ -266,6 +281,19 @@ fn turn<T: Real, const N: usize>(width: usize, x: &[T], start: usize, columns: &
 /// The reverse of [`turn`].
 #[inline(always)]
 fn turn_back<T: Real, const N: usize>(width: usize, columns: &[[[T; LANES]; N]], start: usize, y: &mut [T]) {
+    if columns.len() == LANES && T::LANES == LANES {
+        for (n, y) in y.chunks_mut(LANES * width).enumerate() {
+            let mut square = [[T::zero(); LANES]; LANES];
+            for q in 0..LANES {
+                square[q] = columns[q][n];
+            }
+            simd::transpose(&mut square);
+            for (y, row) in y.chunks_mut(width).zip(&square) {
+                y[start..start + LANES].copy_from_slice(row);
+            }
+        }
+        return;
+    }
     let ((squares, rest), none) = (columns.as_chunks::<SIDE>(), [T::zero(); SIDE]);
     for (k, y) in y.chunks_mut(SIDE * width).enumerate() {
         let (n, l) = (k * SIDE / LANES, k * SIDE % LANES);
