@@ -25,6 +25,10 @@ pub trait Operation: Clone + Send + Sync + 'static {
     /// Whether its adjoint has less to do without gradients of the state; it then gets no arrays for those nobody wants.
     const SPARES_STATE: bool = false;
 
+    /// Whether its adjoint has less to do without gradients of the parameters; it then gets no numbers where nobody wants
+    /// any.
+    const SPARES_PARAMETERS: bool = false;
+
     /// The sizes it is set up for.
     fn signal(&self) -> Signal;
 
@@ -96,6 +100,6 @@ pub struct Gradients<'a, T> {
     pub inputs: Vec<Option<&'a mut [T]>>,
     /// One array per state; none where [`Operation::SPARES_STATE`] and nobody wants them.
     pub state: Vec<&'a mut [T]>,
-    /// One number per parameter.
+    /// One number per parameter; none where [`Operation::SPARES_PARAMETERS`] and nobody wants any.
     pub parameters: &'a mut [f64],
 }

@@ -31,14 +31,8 @@ pub(super) fn conv3d<T: Real>(
         bias_gradient(conv, output_gradient, bias);
     }
     if conv.kernel == [1; 3] && !out.is_empty() {
-        let [inputs_n, outputs_n] = conv.channels;
-        if let Some(by_weights) = gradients.inputs[1].take() {
-            pointwise::correlation(movie, output_gradient, conv.channels, conv.batch(), by_weights);
-        }
-        if let Some(by_movie) = gradients.inputs[0].take() {
-            let none = vec![T::zero(); inputs_n];
-            pointwise::product(output_gradient, w, [outputs_n, inputs_n], conv.batch(), &none, by_movie);
-        }
+        let (by_weights, by_movie) = (gradients.inputs[1].take(), gradients.inputs[0].take());
+        pointwise::gradients(conv, movie, w, output_gradient, by_weights, by_movie);
         return;
     }
     let plan = conv.plan_of_gradients();

@@ -23,11 +23,7 @@ pub(super) fn conv3d<T: Real>(
     let input = Input { conv, movie, state };
     match plan::with_weights(conv, w) {
         (_, Some(factors)) => separable::forward(conv, &factors, movie, bias, state, output),
-        (Plan::Direct { kernel: [1, 1, 1] }, None) => {
-            let [inputs, outputs] = conv.channels;
-            let turned: Vec<T> = (0..w.len()).map(|at| w[at % outputs * inputs + at / outputs]).collect();
-            pointwise::product(movie, &turned, conv.channels, conv.batch(), bias, output);
-        }
+        (Plan::Direct { kernel: [1, 1, 1] }, None) => pointwise::forward(conv, movie, w, bias, output),
         (Plan::Image, None) => image::forward(conv, &input, w, bias, output),
         (Plan::Fft(tiling), None) => spectral::forward(conv, &tiling, &input, w, bias, output),
         (_, None) => direct(conv, &input, w, bias, output),

@@ -10,9 +10,10 @@
 //! There is neither history nor border. A block of a few planes of output by some pixels stays in registers while all
 //! input channels are added to it, in their order.
 
+use super::Conv3d;
 use crate::scratch::LANES;
 use crate::simd::{self, Level};
-use crate::tiles::{TileMut, split_by, tiles_of};
+use crate::tiles::{Tile, TileMut, split_by, tiles_of};
 use crate::{Real, Signal, parallel};
 
 /// Pixels that one thread works on at a time: those of a few dozen channels stay in the cache.
@@ -26,35 +27,70 @@ fn wide<T>() -> bool {
     simd::level() == Level::Avx512 && size_of::<T>() == 4
 }
 
-/// `y(o,n) = start(o) + Σᵢ w(i,o)·x(i,n)` for movies of `[in, out]` channels, frames and pixels in one row; the weights
-/// are `[in][out]`.
-pub(super) fn product<T: Real>(
-    x: &[T],
-    w: &[T],
-    [inputs, outputs]: [usize; 2],
-    batch: usize,
-    start: &[T],
-    y: &mut [T],
-) {
-    let pixels = y.len() / (batch * outputs);
-    let signal = Signal { planes: batch, frames: outputs, height: 1, width: pixels };
+/// Channels of one batch entry at some pixels.
+fn part<'a, T>(numbers: &'a [T], channels: usize, pixels: usize, tile: &Tile) -> Vec<&'a [T]> {
+    let channel = |i: usize| &numbers[(tile.plane * channels + i) * pixels..][tile.pixels.clone()];
+    (0..channels).map(channel).collect()
+}
+
+/// Sizes of a movie whose channels take the place of frames, its frames and pixels lying in one row.
+fn in_a_row(channels: usize, batch: usize, numbers: usize) -> Signal {
+    Signal { planes: batch, frames: channels, height: 1, width: numbers / (batch * channels) }
+}
+
+pub(super) fn forward<T: Real>(conv: &Conv3d, x: &[T], w: &[T], bias: &[T], y: &mut [T]) {
+    let [inputs, outputs] = conv.channels;
+    let turned: Vec<T> = (0..w.len()).map(|at| w[at % outputs * inputs + at / outputs]).collect();
+    let signal = in_a_row(outputs, conv.batch(), y.len());
     let items: Vec<_> = tiles_of(&signal, PIXELS).into_iter().zip(split_by(y, &signal, PIXELS)).collect();
     parallel::for_each(items, signal.len() * inputs, |(tile, mut y)| {
-        let x = |i: usize| &x[(tile.plane * inputs + i) * pixels..][tile.pixels.clone()];
-        let x: Vec<&[T]> = (0..inputs).map(x).collect();
-        let mut o = 0;
-        while o < outputs {
-            let w = w.chunks_exact(outputs).map(|w| &w[o..]);
-            let mut y = Rows { tile: &mut y, o, n: tile.len() };
-            // As many sums as the processor has registers for.
-            o += match (wide::<T>(), outputs - o) {
-                (true, 8..) => rows::<T, 8, 2>(&x, w, &start[o..], &mut y),
-                (true, 4..) => rows::<T, 4, 2>(&x, w, &start[o..], &mut y),
-                (false, 4..) => rows::<T, 4, 1>(&x, w, &start[o..], &mut y),
-                _ => rows::<T, 1, 2>(&x, w, &start[o..], &mut y),
-            };
-        }
+        product(&part(x, inputs, signal.width, &tile), &turned, bias, &mut y, tile.len());
     });
+}
+
+/// The gradients by weights and input, for which the output gradient is read once.
+pub(super) fn gradients<T: Real>(
+    conv: &Conv3d,
+    x: &[T],
+    w: &[T],
+    g: &[T],
+    by_weights: Option<&mut [T]>,
+    by_input: Option<&mut [T]>,
+) {
+    let [inputs, outputs] = conv.channels;
+    let signal = in_a_row(inputs, conv.batch(), x.len());
+    let mut by_input = by_input.map(|by_input| split_by(by_input, &signal, PIXELS).into_iter());
+    let items: Vec<_> = tiles_of(&signal, PIXELS)
+        .into_iter()
+        .map(|tile| (tile, by_input.as_mut().and_then(Iterator::next)))
+        .collect();
+    let none = vec![T::zero(); inputs];
+    let parts = parallel::map(items, 2 * signal.len() * outputs, |(tile, by_input)| {
+        let g = part(g, outputs, signal.width, &tile);
+        if let Some(mut by_input) = by_input {
+            product(&g, w, &none, &mut by_input, tile.len());
+        }
+        by_weights.is_some().then(|| correlation(&part(x, inputs, signal.width, &tile), &g))
+    });
+    for (at, by_weight) in by_weights.into_iter().flatten().enumerate() {
+        *by_weight = T::of(parts.iter().flatten().map(|part| part[at]).sum());
+    }
+}
+
+/// `y(o,n) = start(o) + Σᵢ w(i,o)·x(i,n)` at `n` pixels; the weights are `[in][out]`.
+fn product<T: Real>(x: &[&[T]], w: &[T], start: &[T], y: &mut TileMut<'_, T>, n: usize) {
+    let (mut o, outputs) = (0, start.len());
+    while o < outputs {
+        let w = w.chunks_exact(outputs).map(|w| &w[o..]);
+        let mut y = Rows { tile: y, o, n };
+        // As many sums as the processor has registers for.
+        o += match (wide::<T>(), outputs - o) {
+            (true, 8..) => rows::<T, 8, 2>(x, w, &start[o..], &mut y),
+            (true, 4..) => rows::<T, 4, 2>(x, w, &start[o..], &mut y),
+            (false, 4..) => rows::<T, 4, 1>(x, w, &start[o..], &mut y),
+            _ => rows::<T, 1, 2>(x, w, &start[o..], &mut y),
+        };
+    }
 }
 
 /// Pixels of the outputs from `o` on.
@@ -115,54 +151,39 @@ fn add_product<T: Real, const V: usize>(w: T, x: &[[T; LANES]], sums: &mut [[T; 
     }
 }
 
-/// `sums(o,i) = Σₙ g(o,n)·x(i,n)`, which are overwritten: `[out][in]`.
-pub(super) fn correlation<T: Real>(
-    x: &[T],
-    g: &[T],
-    [inputs, outputs]: [usize; 2],
-    batch: usize,
-    sums: &mut [T],
-) {
-    let pixels = x.len() / (batch * inputs);
-    let signal = Signal { planes: batch, frames: 1, height: 1, width: pixels };
-    let parts = parallel::map(tiles_of(&signal, PIXELS), x.len() * outputs, |tile| {
-        let x = |i: usize| &x[(tile.plane * inputs + i) * pixels..][tile.pixels.clone()];
-        let g = |o: usize| &g[(tile.plane * outputs + o) * pixels..][tile.pixels.clone()];
-        let mut sums = vec![0.0f64; outputs * inputs];
-        let mut store = |o: usize, i: usize, sum: f64| sums[o * inputs + i] = sum;
-        let (mut o, wide) = (0, wide::<T>());
-        while o < outputs {
-            let mut i = 0;
-            let tall = if outputs - o >= 4 { 4 } else { 1 };
-            while i < inputs {
-                i += match (tall, wide, inputs - i) {
-                    (4, true, 4..) => block::<T, 4, 4>(g, x, o, i, &mut store),
-                    (4, _, 2..) => block::<T, 4, 2>(g, x, o, i, &mut store),
-                    (4, ..) => block::<T, 4, 1>(g, x, o, i, &mut store),
-                    (_, _, 4..) => block::<T, 1, 4>(g, x, o, i, &mut store),
-                    _ => block::<T, 1, 1>(g, x, o, i, &mut store),
-                };
-            }
-            o += tall;
+/// `Σₙ g(o,n)·x(i,n)`: `[out][in]`.
+fn correlation<T: Real>(x: &[&[T]], g: &[&[T]]) -> Vec<f64> {
+    let (inputs, outputs, wide) = (x.len(), g.len(), wide::<T>());
+    let mut sums = vec![0.0f64; outputs * inputs];
+    let mut store = |o: usize, i: usize, sum: f64| sums[o * inputs + i] = sum;
+    let mut o = 0;
+    while o < outputs {
+        let (mut i, tall) = (0, if outputs - o >= 4 { 4 } else { 1 });
+        while i < inputs {
+            i += match (tall, wide, inputs - i) {
+                (4, true, 4..) => block::<T, 4, 4>(g, x, o, i, &mut store),
+                (4, _, 2..) => block::<T, 4, 2>(g, x, o, i, &mut store),
+                (4, ..) => block::<T, 4, 1>(g, x, o, i, &mut store),
+                (_, _, 4..) => block::<T, 1, 4>(g, x, o, i, &mut store),
+                _ => block::<T, 1, 1>(g, x, o, i, &mut store),
+            };
         }
-        sums
-    });
-    for (at, to) in sums.iter_mut().enumerate() {
-        *to = T::of(parts.iter().map(|part| part[at]).sum());
+        o += tall;
     }
+    sums
 }
 
 /// `O` by `I` sums, from output `o` and input `i` on; returns `I`. There are so few pixels that sums in single precision
 /// stay short.
-fn block<'a, T: Real, const O: usize, const I: usize>(
-    g: impl Fn(usize) -> &'a [T],
-    x: impl Fn(usize) -> &'a [T],
+fn block<T: Real, const O: usize, const I: usize>(
+    g: &[&[T]],
+    x: &[&[T]],
     o: usize,
     i: usize,
     store: &mut impl FnMut(usize, usize, f64),
 ) -> usize {
-    let g: [&[T]; O] = std::array::from_fn(|j| g(o + j));
-    let x: [&[T]; I] = std::array::from_fn(|j| x(i + j));
+    let g: [&[T]; O] = std::array::from_fn(|j| g[o + j]);
+    let x: [&[T]; I] = std::array::from_fn(|j| x[i + j]);
     let mut sums = [[[T::zero(); LANES]; I]; O];
     simd::vectorized(
         #[inline(always)]
@@ -170,15 +191,20 @@ fn block<'a, T: Real, const O: usize, const I: usize>(
             let mut acc = [[[T::zero(); LANES]; I]; O];
             let n = x[0].len();
             for first in (0..n - n % LANES).step_by(LANES) {
-                let x: [&[T; LANES]; I] = x.map(|x| x[first..].first_chunk().expect("a block"));
-                for j in 0..O {
-                    let g: &[T; LANES] = g[j][first..].first_chunk().expect("a block");
-                    for i in 0..I {
-                        for l in 0..LANES {
-                            acc[j][i][l] = x[i][l].mul_add(g[l], acc[j][i][l]);
+                let block = |x: &[T]| -> [T; LANES] { *x[first..].first_chunk().expect("a block") };
+                // Written out, as above.
+                macro_rules! sums {
+                    ($j:literal: $($i:literal)*) => {
+                        if $j < O {
+                            let g = block(g[$j]);
+                            $( if $i < I { add_products(&g, &block(x[$i]), &mut acc[$j][$i]); } )*
                         }
-                    }
+                    };
                 }
+                sums!(0: 0 1 2 3);
+                sums!(1: 0 1 2 3);
+                sums!(2: 0 1 2 3);
+                sums!(3: 0 1 2 3);
             }
             sums = acc;
         },
@@ -191,4 +217,12 @@ fn block<'a, T: Real, const O: usize, const I: usize>(
         }
     }
     I
+}
+
+/// `sums += a·b`, number by number.
+#[inline(always)]
+fn add_products<T: Real>(a: &[T; LANES], b: &[T; LANES], sums: &mut [T; LANES]) {
+    for l in 0..LANES {
+        sums[l] = b[l].mul_add(a[l], sums[l]);
+    }
 }

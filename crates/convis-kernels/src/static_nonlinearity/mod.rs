@@ -26,7 +26,7 @@ use crate::scratch::Scratch;
 use crate::{Real, Signal, parallel, simd, sums};
 
 /// Numbers that one thread works on at a time.
-const PIECE: usize = 16_384;
+const PIECE: usize = 8192;
 
 /// Numbers that stay in the nearest cache from one pass of the adjoint to the next.
 const BLOCK: usize = 2048;
@@ -59,6 +59,7 @@ pub struct StaticNonlinearity {
 impl Operation for StaticNonlinearity {
     const NAME: &'static str = "static_nonlinearity";
     const PARAMETERS: &'static [&'static str] = &["scale", "bias"];
+    const SPARES_PARAMETERS: bool = true;
 
     fn signal(&self) -> Signal {
         self.signal
@@ -102,9 +103,13 @@ impl Operation for StaticNonlinearity {
             simd::vectorized(
                 #[inline(always)]
                 || {
-                    for (&x, y) in x.iter().zip(y) {
-                        let u = clip(bias + scale * x, low, high);
-                        *y = if squares { u * u } else { u };
+                    for (&x, y) in x.iter().zip(&mut *y) {
+                        *y = clip(bias + scale * x, low, high);
+                    }
+                    if squares {
+                        for y in y {
+                            *y = *y * *y;
+                        }
                     }
                 },
             );
@@ -130,34 +135,42 @@ impl Operation for StaticNonlinearity {
         for (x, g) in inputs[0].chunks(PIECE).zip(output_gradient.chunks(PIECE)) {
             items.push((x, g, parts.as_mut().and_then(Iterator::next)));
         }
-        let slope = |u: T| {
-            let slope = if u < low || u > high { T::zero() } else { T::one() };
-            if self.squares { slope * two * u } else { slope }
-        };
+        let (squares, parameters_wanted) = (self.squares, !gradients.parameters.is_empty());
         let sums = parallel::map(items, output_gradient.len() * 2, |(x, g, gx)| {
             let mut own = Scratch::new(if gx.is_some() { 0 } else { x.len() });
             let by_u = gx.unwrap_or(&mut own);
-            let (mut by_scale, mut by_bias) = (0.0, 0.0);
+            let mut sums = [0.0; 2];
             for ((x, g), by_u) in x.chunks(BLOCK).zip(g.chunks(BLOCK)).zip(by_u.chunks_mut(BLOCK)) {
                 simd::vectorized(
                     #[inline(always)]
                     || {
                         for ((by_u, &x), &g) in by_u.iter_mut().zip(x).zip(g) {
-                            *by_u = g * slope(bias + scale * x);
+                            let u = bias + scale * x;
+                            *by_u = if u < low || u > high { T::zero() } else { g };
                         }
-                        by_scale += sums::dot(by_u, x);
-                        by_bias += sums::sum(by_u);
+                        if squares {
+                            for (by_u, &x) in by_u.iter_mut().zip(x) {
+                                *by_u = *by_u * (two * (bias + scale * x));
+                            }
+                        }
+                        if parameters_wanted {
+                            sums[0] += sums::dot(by_u, x);
+                            sums[1] += sums::sum(by_u);
+                        }
                         // From now on the gradient by the input.
-                        for by_u in by_u {
-                            *by_u = *by_u * scale;
+                        if scale != T::one() {
+                            for by_u in by_u {
+                                *by_u = *by_u * scale;
+                            }
                         }
                     },
                 );
             }
-            (by_scale, by_bias)
+            sums
         });
-        gradients.parameters[0] = sums.iter().map(|s| s.0).sum();
-        gradients.parameters[1] = sums.iter().map(|s| s.1).sum();
+        for (i, by_parameter) in gradients.parameters.iter_mut().enumerate() {
+            *by_parameter = sums.iter().map(|sums| sums[i]).sum();
+        }
     }
 }
 

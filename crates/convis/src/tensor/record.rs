@@ -131,15 +131,17 @@ impl<O: Operation> Record<O> {
             .inputs
             .iter()
             .zip(&self.wanted)
-            .map(|(x, &wanted)| wanted.then(|| vec![T::zero(); x.len()]))
+            .map(|(x, &wanted)| wanted.then(|| Buffer::unwritten(x.len())))
             .collect();
-        let state_wanted = self.wanted[by_input.len()..][..self.state.len()].contains(&true);
+        let (state_wanted, parameters_wanted) = self.wanted[by_input.len()..].split_at(self.state.len());
+        let state_wanted = state_wanted.contains(&true);
         let mut by_state: Vec<Vec<T>> = if O::SPARES_STATE && !state_wanted {
             vec![]
         } else {
-            self.state.iter().map(|x| vec![T::zero(); x.len()]).collect()
+            self.state.iter().map(|x| Buffer::unwritten(x.len())).collect()
         };
-        let mut by_parameter = vec![0.0; self.values.len()];
+        let spared = O::SPARES_PARAMETERS && !parameters_wanted.contains(&true);
+        let mut by_parameter = vec![0.0; if spared { 0 } else { self.values.len() }];
         self.operation.adjoint(
             &self.values,
             &numbers::<T>(self.inputs.iter())?,
@@ -153,7 +155,7 @@ impl<O: Operation> Record<O> {
             },
         );
         fn tensor<T: Numbers + Element>(numbers: Vec<T>, shape: &[usize]) -> Result<Option<Tensor>> {
-            Tensor::from_vec(numbers, shape).map(Some)
+            Tensor::from_buffer(Buffer::written(numbers), shape).map(Some)
         }
         let mut all = Vec::with_capacity(self.wanted.len());
         for (x, gradient) in self.inputs.iter().zip(by_input) {
@@ -163,8 +165,9 @@ impl<O: Operation> Record<O> {
         for x in &self.state {
             all.push(by_state.next().map_or(Ok(None), |g| tensor(g, x.shape()))?);
         }
-        for gradient in by_parameter {
-            all.push(tensor(vec![gradient], &[1])?);
+        let mut by_parameter = by_parameter.into_iter();
+        for _ in &self.values {
+            all.push(by_parameter.next().map_or(Ok(None), |g| Tensor::from_vec(vec![g], &[1]).map(Some))?);
         }
         Ok(all)
     }
