@@ -157,7 +157,7 @@ pub(super) fn input_gradient<T: Real>(conv: &Conv3d, w: &[T], g: &[T], padded: &
     let items: Vec<_> = padded.chunks_mut(m * n).enumerate().collect();
     parallel::for_each(items, work, |(at, frame)| {
         let (i, t) = (at / frames, at % frames);
-        frame.fill(T::zero());
+        let mut is_empty = true;
         for o in 0..outputs_n {
             for a in 0..k.min(t + 1) {
                 if t - a < out.frames {
@@ -166,13 +166,19 @@ pub(super) fn input_gradient<T: Real>(conv: &Conv3d, w: &[T], g: &[T], padded: &
                     simd::vectorized(
                         #[inline(always)]
                         || {
-                            for (sum, &w) in frame.iter_mut().zip(w) {
-                                *sum = w.mul_add(g, *sum);
+                            if is_empty {
+                                frame.iter_mut().zip(w).for_each(|(sum, &w)| *sum = w * g);
+                            } else {
+                                frame.iter_mut().zip(w).for_each(|(sum, &w)| *sum = w.mul_add(g, *sum));
                             }
                         },
                     );
+                    is_empty = false;
                 }
             }
+        }
+        if is_empty {
+            frame.fill(T::zero());
         }
     });
 }

@@ -51,7 +51,7 @@ struct Kept<T> {
 /// Most buffers kept for later.
 const MOST_BUFFERS: usize = 64;
 /// Most memory kept for later, bytes per type of number.
-const MOST_BYTES: usize = 128 << 20;
+const MOST_BYTES: usize = 256 << 20;
 /// Smaller buffers are not worth keeping, bytes.
 const SMALLEST_BYTES: usize = 4096;
 
