@@ -48,8 +48,10 @@ impl<T> Spare<T> {
 impl<T: Real> Spare<T> {
     fn take(&self, blocks: usize) -> Vec<Block<T>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A longer one will do, but not one that wastes as much as it serves.
-        let found = kept.buffers.iter().rposition(|b| (blocks..=2 * blocks).contains(&b.len()));
+        // A longer one will do, but not one that wastes as much as it serves; best the one that wastes least.
+        let fits = |(_, buffer): &(usize, &Vec<Block<T>>)| (blocks..=2 * blocks).contains(&buffer.len());
+        let found = kept.buffers.iter().enumerate().rev().filter(fits);
+        let found = found.min_by_key(|(_, buffer)| buffer.len()).map(|(i, _)| i);
         let found = found.map(|i| kept.buffers.remove(i));
         kept.blocks -= found.as_ref().map_or(0, Vec::len);
         drop(kept);

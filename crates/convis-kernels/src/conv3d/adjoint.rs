@@ -27,13 +27,12 @@ pub(super) fn conv3d<T: Real>(
 ) {
     let (movie, w) = (inputs[0], inputs[1]);
     let out = conv.output_signal();
+    if conv.kernel == [1; 3] && !out.is_empty() {
+        let wanted = [0, 1, 2].map(|i| gradients.inputs[i].take());
+        return pointwise::gradients(conv, movie, w, output_gradient, wanted);
+    }
     if let Some(bias) = &mut gradients.inputs[2] {
         bias_gradient(conv, output_gradient, bias);
-    }
-    if conv.kernel == [1; 3] && !out.is_empty() {
-        let (by_weights, by_movie) = (gradients.inputs[1].take(), gradients.inputs[0].take());
-        pointwise::gradients(conv, movie, w, output_gradient, by_weights, by_movie);
-        return;
     }
     let plan = conv.plan_of_gradients();
     let input = Input { conv, movie, state };

@@ -13,6 +13,7 @@
 use super::Conv3d;
 use crate::scratch::LANES;
 use crate::simd::{self, Level};
+use crate::sums::sum;
 use crate::tiles::{Tile, TileMut, split_by, tiles_of};
 use crate::{Real, Signal, parallel};
 
@@ -48,14 +49,13 @@ pub(super) fn forward<T: Real>(conv: &Conv3d, x: &[T], w: &[T], bias: &[T], y: &
     });
 }
 
-/// The gradients by weights and input, for which the output gradient is read once.
+/// The gradients by input, weights and bias, for which the output gradient is read once.
 pub(super) fn gradients<T: Real>(
     conv: &Conv3d,
     x: &[T],
     w: &[T],
     g: &[T],
-    by_weights: Option<&mut [T]>,
-    by_input: Option<&mut [T]>,
+    [by_input, by_weights, by_bias]: [Option<&mut [T]>; 3],
 ) {
     let [inputs, outputs] = conv.channels;
     let signal = in_a_row(inputs, conv.batch(), x.len());
@@ -70,10 +70,19 @@ pub(super) fn gradients<T: Real>(
         if let Some(mut by_input) = by_input {
             product(&g, w, &none, &mut by_input, tile.len());
         }
-        by_weights.is_some().then(|| correlation(&part(x, inputs, signal.width, &tile), &g))
+        let of_weights = by_weights.is_some().then(|| correlation(&part(x, inputs, signal.width, &tile), &g));
+        let sum_of = |g: &&[T]| {
+            simd::vectorized(
+                #[inline(always)]
+                || sum(g),
+            )
+        };
+        [of_weights, by_bias.is_some().then(|| g.iter().map(sum_of).collect())]
     });
-    for (at, by_weight) in by_weights.into_iter().flatten().enumerate() {
-        *by_weight = T::of(parts.iter().flatten().map(|part| part[at]).sum());
+    for (i, gradient) in [by_weights, by_bias].into_iter().enumerate() {
+        for (at, to) in gradient.into_iter().flatten().enumerate() {
+            *to = T::of(parts.iter().filter_map(|part| part[i].as_ref()).map(|part| part[at]).sum());
+        }
     }
 }
 

@@ -59,10 +59,11 @@ impl<T: Element> Spare<T> {
     /// A buffer of this length; what it holds does not matter.
     fn take(&self, len: usize) -> Vec<T> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // One of a longer chunk will do, but not one that wastes as much as it serves.
-        let fits = |buffer: &Vec<T>| (len..=2 * len).contains(&buffer.capacity());
-        let newest = kept.buffers.iter().rposition(fits);
-        match newest.and_then(|i| kept.buffers.remove(i)) {
+        // One of a longer chunk will do, but not one that wastes as much as it serves; best the one that wastes least.
+        let fits = |(_, buffer): &(usize, &Vec<T>)| (len..=2 * len).contains(&buffer.capacity());
+        let kept_buffers = kept.buffers.iter().enumerate().rev().filter(fits);
+        let best = kept_buffers.min_by_key(|(_, buffer)| buffer.capacity()).map(|(i, _)| i);
+        match best.and_then(|i| kept.buffers.remove(i)) {
             Some(mut buffer) => {
                 kept.bytes -= bytes(&buffer);
                 drop(kept);

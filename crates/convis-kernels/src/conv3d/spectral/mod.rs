@@ -28,8 +28,10 @@ use super::plan::Tiling;
 use crate::scratch::{Block, LANES, Scratch};
 use crate::{Operation, Real, parallel, simd};
 
-/// Working memory for spectra, numbers.
-const MOST_NUMBERS: usize = 6 << 20;
+/// Working memory for spectra of input and output, numbers: they stay in the cache from one pass to the next.
+const MOST_FILTERED: usize = 1 << 20;
+/// Working memory for spectra whose products are summed up, numbers: every sum costs the more the fewer frames it is of.
+const MOST_CORRELATED: usize = 6 << 20;
 
 /// Movies of images of which spectra are made.
 struct Images<'a, T> {
@@ -212,9 +214,10 @@ fn of_weights<'a, T: Real>(
     spectra
 }
 
-/// Frames worked on at once, so that the spectra of `planes` movies and their history of `k` frames stay small.
-fn segment<T: Real>(fft: &ImageFft<T>, inputs: usize, outputs: usize, k: usize) -> usize {
-    let frames = (MOST_NUMBERS / (2 * fft.frequencies())).saturating_sub(inputs * k) / (inputs + outputs);
+/// Frames worked on at once, so that the spectra of movies with and without a history of `k` frames fill at most so many
+/// numbers.
+fn segment<T: Real>(fft: &ImageFft<T>, most: usize, inputs: usize, outputs: usize, k: usize) -> usize {
+    let frames = (most / (2 * fft.frequencies())).saturating_sub(inputs * k) / (inputs + outputs);
     frames.max(k).max(4 * LANES).next_multiple_of(LANES)
 }
 
@@ -230,7 +233,7 @@ fn filter<T: Real>(
     write: impl Fn(usize, &mut [T], &[T]) + Sync,
 ) {
     let frames = source.frames + 1 - k;
-    let longest = segment(fft, source.planes, outputs, k).min(frames);
+    let longest = segment(fft, MOST_FILTERED, source.planes, outputs, k).min(frames);
     let mut x = Spectra::new(source.planes, longest + k - 1, fft);
     let mut y = Sums::new(outputs, longest, fft);
     for first in (0..frames).step_by(longest) {
@@ -369,7 +372,7 @@ pub(super) fn weights_gradient<T: Real>(
     let [inputs, outputs] = conv.channels;
     let [k, m, n] = conv.kernel;
     let [rows, columns] = tiling.0;
-    let longest = segment(&fft, inputs + outputs, 0, k).min(out.frames);
+    let longest = segment(&fft, MOST_CORRELATED, inputs + outputs, 0, k).min(out.frames);
     let mut x = Spectra::new(inputs, longest + k - 1, &fft);
     let mut y = Spectra::new(outputs, longest, &fft);
     let mut sums = Sums::new(1, inputs * outputs * k, &fft);
