@@ -57,8 +57,8 @@ QUICK_SIZES, QUICK_CHUNKS = (20, 50), (100, 200)
 
 #: Without a peer to ask, frames are chosen for this many pixel-steps a second.
 PRESUMED_PEER_RATE = 7e5
-#: Each turn of ours lasts at least this long, the movie being shown again and again.
-LEAST_SECONDS = 1.0
+#: Each turn of ours lasts at least this long, about as long as one of the peer, the movie being shown again and again.
+LEAST_SECONDS = 3.0
 #: Between turns: threads of the side that has worked spin for a while before they sleep.
 SETTLE_SECONDS = 0.5
 
