@@ -225,13 +225,16 @@ fn spikes(name: &str, integration: Integration, noise_sigma: f64, copies: &[(usi
 /// Sizes of a convolution: kernel, frames, side of the image, channels.
 type Convolution = ([usize; 3], usize, usize, [usize; 2]);
 
-const CONVOLUTIONS: [Convolution; 6] = [
+const CONVOLUTIONS: [Convolution; 8] = [
     ([5, 5, 5], 200, 64, [1, 1]),
     ([10, 10, 10], 1000, 20, [1, 1]),
     ([20, 11, 11], 200, 50, [1, 1]),
     ([100, 11, 11], 200, 50, [1, 1]),
     ([200, 21, 21], 2000, 20, [1, 1]),
     ([10, 5, 5], 200, 20, [8, 16]),
+    // The layers of a network.
+    ([10, 5, 5], 200, 50, [1, 8]),
+    ([1, 1, 1], 200, 50, [8, 16]),
 ];
 
 /// Time of a convolution and its gradients by every plan that is possible and takes less than seconds.
@@ -252,7 +255,7 @@ fn convolution(&(kernel, frames, side, channels): &Convolution, copies: &[(usize
     let (mut after, mut by_x, mut by_w) = (history.clone(), x.clone(), w.clone());
     let (mut by_bias, mut by_state) = (bias.clone(), history.clone());
     for choice in [PlanChoice::Direct, PlanChoice::Fft] {
-        if choice == PlanChoice::Direct && operations > 1e10 {
+        if choice == PlanChoice::Direct && operations > 1e10 || !conv.accepts(choice) {
             continue;
         }
         let conv = conv.clone().with_plan(choice);
@@ -266,7 +269,9 @@ fn convolution(&(kernel, frames, side, channels): &Convolution, copies: &[(usize
             let state: [&[f32]; 1] = [&history];
             let states = if k > 1 { &state[..] } else { &[] };
             let time = parallel::with_threads(threads, || {
-                seconds(3, || conv.forward(&[], &[&x, &w, &bias], states, &mut y, &mut [&mut after]))
+                let mut after = [&mut after[..]];
+                let after = if k > 1 { &mut after[..] } else { &mut [] };
+                seconds(3, || conv.forward(&[], &[&x, &w, &bias], states, &mut y, after))
             });
             line(&name, &variant("forward"), time * 1e3, "ms");
             line(&name, &variant("forward"), operations / time / 1e9, "GFLOP/s of the definition");
@@ -279,10 +284,12 @@ fn convolution(&(kernel, frames, side, channels): &Convolution, copies: &[(usize
                                 (!by_input).then_some(&mut by_w[..]),
                                 Some(&mut by_bias[..]),
                             ],
-                            state: by_input.then_some(&mut by_state[..]).into_iter().collect(),
+                            state: (by_input && k > 1).then_some(&mut by_state[..]).into_iter().collect(),
                             parameters: &mut [],
                         };
-                        conv.adjoint(&[], &[&x, &w, &bias], states, &y, &[&after], gradients);
+                        let after: [&[f32]; 1] = [&after];
+                        let after = if k > 1 { &after[..] } else { &[] };
+                        conv.adjoint(&[], &[&x, &w, &bias], states, &y, after, gradients);
                     })
                 });
                 let what = if by_input { "gradient by input" } else { "gradient by weights" };

@@ -106,6 +106,11 @@ pub fn force(level: Level) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Whether the processor has registers for blocks of some twenty vectors of sums.
+pub(crate) fn is_wide<T>() -> bool {
+    level() == Level::Avx512 && size_of::<T>() == 4
+}
+
 /// Runs `kernel` compiled for the level in use. Mark the closure `#[inline(always)]`, and everything it calls.
 #[inline(always)]
 pub fn vectorized<R>(kernel: impl FnOnce() -> R) -> R {
@@ -191,6 +196,9 @@ fn transpose_with_avx512(square: &mut [[f32; LANES]; LANES]) {
     // SAFETY: as above.
     *square = unsafe { std::mem::transmute::<[__m512; LANES], [[f32; LANES]; LANES]>(x) };
 }
+
+/// Numbers from those that are read to those worth asking for, where many rows are read at once.
+pub(crate) const AHEAD: usize = 8 * LANES;
 
 /// Asks for numbers that will be read soon, where the processor has an instruction for that; changes nothing.
 #[inline(always)]

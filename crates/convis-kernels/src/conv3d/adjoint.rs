@@ -11,7 +11,7 @@
 
 use super::direct::{FRAMES, Weights, correlate, products};
 use super::padded::{Input, Padded, fold};
-use super::{Conv3d, Plan, image, pointwise, spectral};
+use super::{Conv3d, Plan, pointwise, spectral, whole_image};
 use crate::operation::Gradients;
 use crate::scratch::{LANES, Scratch};
 use crate::sums::sum;
@@ -41,7 +41,7 @@ pub(super) fn conv3d<T: Real>(
             by_weights.fill(T::zero());
         } else {
             match &plan {
-                Plan::Image => image::weights_gradient(&input, output_gradient, by_weights),
+                Plan::Image => whole_image::weights_gradient(&input, output_gradient, by_weights),
                 Plan::Fft(tiling) => {
                     spectral::weights_gradient(conv, tiling, &input, output_gradient, by_weights);
                 }
@@ -168,7 +168,7 @@ fn input_gradient<'a, T: Real>(
         let padded = if is_folded { &mut padded[..] } else { movie.take().unwrap_or_default() };
         match plan {
             _ if out.is_empty() => padded.fill(T::zero()),
-            _ if out.pixels() == 1 && frame_len > 1 => image::input_gradient(conv, w, g, padded),
+            _ if out.pixels() == 1 && frame_len > 1 => whole_image::input_gradient(conv, w, g, padded),
             Plan::Fft(tiling) => spectral::input_gradient(conv, tiling, w, g, padded),
             _ => direct_input_gradient(conv, w, g, padded),
         }

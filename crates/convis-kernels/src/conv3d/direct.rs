@@ -8,9 +8,8 @@
 use std::ops::Range;
 
 use super::padded::Padded;
-use crate::Real;
 use crate::scratch::{LANES, Scratch};
-use crate::simd::{self, Level};
+use crate::{Real, simd};
 
 /// Weights of one output channel: `[in][row][column][time]`.
 pub(super) struct Weights<T: Real> {
@@ -49,7 +48,7 @@ pub(super) fn correlate<T: Real>(
     store: &mut dyn FnMut(usize, usize, &[T]),
 ) {
     // As many sums as the processor has registers for.
-    let wide = simd::level() == Level::Avx512 && size_of::<T>() == 4;
+    let wide = simd::is_wide::<T>();
     let mut t = frames.start;
     while t < frames.end {
         let left = frames.end - t;

@@ -3,7 +3,7 @@
 use super::Conv3d;
 use super::direct::{FRAMES, Weights, correlate};
 use super::padded::{Input, Padded};
-use super::{Plan, image, plan, pointwise, separable, spectral};
+use super::{Plan, plan, pointwise, separable, spectral, whole_image};
 use crate::{Operation, Real, parallel};
 
 pub(super) fn conv3d<T: Real>(
@@ -24,7 +24,7 @@ pub(super) fn conv3d<T: Real>(
     match plan::with_weights(conv, w) {
         (_, Some(factors)) => separable::forward(conv, &factors, movie, bias, state, output),
         (Plan::Direct { kernel: [1, 1, 1] }, None) => pointwise::forward(conv, movie, w, bias, output),
-        (Plan::Image, None) => image::forward(conv, &input, w, bias, output),
+        (Plan::Image, None) => whole_image::forward(conv, &input, w, bias, output),
         (Plan::Fft(tiling), None) => spectral::forward(conv, &tiling, &input, w, bias, output),
         (_, None) => direct(conv, &input, w, bias, output),
     }

@@ -19,13 +19,13 @@
 mod adjoint;
 mod direct;
 mod forward;
-mod image;
 mod padded;
 mod plan;
 mod pointwise;
 mod reference;
 mod separable;
 mod spectral;
+mod whole_image;
 
 pub use plan::{Plan, PlanChoice};
 

@@ -13,7 +13,7 @@ use std::fmt;
 
 use super::separable::{self, Factors};
 use super::spectral::is_smooth;
-use super::{Conv3d, image};
+use super::{Conv3d, whole_image};
 use crate::Real;
 
 /// What the caller wants of the planner.
@@ -124,7 +124,7 @@ fn cheapest(conv: &Conv3d, factor: f64) -> (Plan, f64) {
     let [inputs, outputs] = conv.channels.map(|n| n as f64);
     let [k, m, n] = conv.kernel.map(|n| n as f64);
     let products = factor * PRODUCT * inputs * outputs * k * m * n;
-    if image::is_covered(conv) && conv.choice != PlanChoice::Fft {
+    if whole_image::is_covered(conv) && conv.choice != PlanChoice::Fft {
         return (Plan::Image, products);
     }
     let [padded_height, padded_width] = conv.padded_size().map(|n| n as f64);

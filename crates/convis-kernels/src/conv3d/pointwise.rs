@@ -12,21 +12,13 @@
 
 use super::Conv3d;
 use crate::scratch::LANES;
-use crate::simd::{self, Level};
+use crate::simd::{self, AHEAD};
 use crate::sums::sum;
 use crate::tiles::{Tile, TileMut, split_by, tiles_of};
 use crate::{Real, Signal, parallel};
 
 /// Pixels that one thread works on at a time: those of a few dozen channels stay in the cache.
 const PIXELS: usize = 2048;
-
-/// Numbers from those that are read to those that will be read soon.
-const AHEAD: usize = 8 * LANES;
-
-/// Whether the processor has registers for large blocks of sums.
-fn wide<T>() -> bool {
-    simd::level() == Level::Avx512 && size_of::<T>() == 4
-}
 
 /// Channels of one batch entry at some pixels.
 fn part<'a, T>(numbers: &'a [T], channels: usize, pixels: usize, tile: &Tile) -> Vec<&'a [T]> {
@@ -93,7 +85,7 @@ fn product<T: Real>(x: &[&[T]], w: &[T], start: &[T], y: &mut TileMut<'_, T>, n:
         let w = w.chunks_exact(outputs).map(|w| &w[o..]);
         let mut y = Rows { tile: y, o, n };
         // As many sums as the processor has registers for.
-        o += match (wide::<T>(), outputs - o) {
+        o += match (simd::is_wide::<T>(), outputs - o) {
             (true, 8..) => rows::<T, 8, 2>(x, w, &start[o..], &mut y),
             (true, 4..) => rows::<T, 4, 2>(x, w, &start[o..], &mut y),
             (false, 4..) => rows::<T, 4, 1>(x, w, &start[o..], &mut y),
@@ -136,7 +128,7 @@ fn rows<'a, T: Real, const O: usize, const V: usize>(
                     let w = &w[..O];
                     // One line per output, written out: compilers would make a vector of the outputs.
                     macro_rules! outputs {
-                        ($($j:literal)*) => { $( if $j < O { add_product(w[$j], x, &mut acc[$j]); } )* };
+                        ($($j:literal)*) => { $( if $j < O { simd::add_product(w[$j], x, &mut acc[$j]); } )* };
                     }
                     outputs!(0 1 2 3 4 5 6 7);
                 }
@@ -150,19 +142,9 @@ fn rows<'a, T: Real, const O: usize, const V: usize>(
     O
 }
 
-/// `sums += w·x` at `V` vectors of pixels.
-#[inline(always)]
-fn add_product<T: Real, const V: usize>(w: T, x: &[[T; LANES]], sums: &mut [[T; LANES]; V]) {
-    for v in 0..V {
-        for l in 0..LANES {
-            sums[v][l] = x[v][l].mul_add(w, sums[v][l]);
-        }
-    }
-}
-
 /// `Σₙ g(o,n)·x(i,n)`: `[out][in]`.
 fn correlation<T: Real>(x: &[&[T]], g: &[&[T]]) -> Vec<f64> {
-    let (inputs, outputs, wide) = (x.len(), g.len(), wide::<T>());
+    let (inputs, outputs, wide) = (x.len(), g.len(), simd::is_wide::<T>());
     let mut sums = vec![0.0f64; outputs * inputs];
     let mut store = |o: usize, i: usize, sum: f64| sums[o * inputs + i] = sum;
     let mut o = 0;

@@ -155,9 +155,6 @@ impl<T: Real> ImageFft<T> {
     }
 }
 
-/// Numbers from those that are read to those that will be read soon.
-const AHEAD: usize = 8 * LANES;
-
 /// Numbers of sixteen images at one pixel after another: `images` has at most sixteen, each as long as `to`;
 /// what is missing is zero.
 #[inline(always)]
@@ -167,7 +164,7 @@ pub(super) fn side_by_side<T: Real>(images: &[&[T]], to: &mut [Block<T>]) {
         for (image, line) in images.iter().zip(&mut square) {
             let image = &image[i * LANES..];
             // Processors do not foresee that sixteen images are read at a time.
-            simd::prefetch(image.get(AHEAD..AHEAD + 1).unwrap_or(&[]));
+            simd::prefetch(image.get(simd::AHEAD..=simd::AHEAD).unwrap_or(&[]));
             match image.first_chunk() {
                 Some(numbers) => *line = *numbers,
                 None => line[..image.len()].copy_from_slice(image),

@@ -8,9 +8,8 @@ use std::ops::Range;
 use super::fft::Point;
 use super::image::ImageFft;
 use crate::scratch::{Block, LANES, Scratch};
-use crate::simd::{self, Level};
 use crate::tiles::{TileMut, split_by, tiles_of};
-use crate::{Real, Signal, parallel};
+use crate::{Real, Signal, parallel, simd};
 
 /// Spectra of movies: `[frequency][plane][real, imaginary][frame]`.
 pub(super) struct Spectra<T: Real> {
@@ -157,15 +156,10 @@ impl<T: Real> Sums<T> {
     }
 }
 
-/// Whether the processor has registers for large blocks of sums.
-fn wide<T>() -> bool {
-    simd::level() == Level::Avx512 && size_of::<T>() == 4
-}
-
 /// `y(o,t) = Σᵢ Σₐ w(i,a,o)·x(i,t+a)` at every frequency, for t below `frames`. The weights are one plane whose frames
 /// are `[in][time weight][out]`.
 pub(super) fn filter<T: Real>(x: &Spectra<T>, w: &Spectra<T>, y: &mut Sums<T>, k: usize, frames: usize) {
-    let (outputs, blocks, wide) = (y.planes, y.blocks, wide::<T>());
+    let (outputs, blocks, wide) = (y.planes, y.blocks, simd::is_wide::<T>());
     let used = frames.div_ceil(LANES);
     let work = x.frequencies * frames * x.planes * outputs * k;
     parallel::for_each(y.parts(), work, |(frequencies, mut y)| {
@@ -288,7 +282,7 @@ pub(super) fn correlate<T: Real>(
     k: usize,
     frames: usize,
 ) {
-    let (inputs, outputs, wide) = (x.planes, y.planes, wide::<T>());
+    let (inputs, outputs, wide) = (x.planes, y.planes, simd::is_wide::<T>());
     let lags = Lags { parts: [x.part(), y.part()], blocks: frames.div_ceil(LANES) };
     let n = (outputs * inputs * k).next_multiple_of(LANES);
     let work = x.frequencies * frames * inputs * outputs * k;

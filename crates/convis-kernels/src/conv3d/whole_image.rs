@@ -20,35 +20,18 @@ pub(super) fn is_covered(conv: &Conv3d) -> bool {
     conv.border == Border::Valid && conv.kernel[1..] == size && size != [1, 1]
 }
 
-/// Outputs that share what is read of a frame.
-const OUTPUTS: usize = 4;
-
 pub(super) fn forward<T: Real>(conv: &Conv3d, input: &Input<'_, T>, w: &[T], bias: &[T], y: &mut [T]) {
     let frames = conv.output_signal().frames;
     let [inputs, outputs] = conv.channels;
     let (k, pixels) = (conv.kernel[0], conv.signal.pixels());
-    // All outputs of a frame; frames follow one another in the results.
+    // All outputs of a frame, which is in the cache then; frames follow one another in the results.
     let items: Vec<_> = (0..conv.batch()).flat_map(|batch| (0..frames).map(move |t| (batch, t))).collect();
     let sums = parallel::map(items, conv.signal.len() * k * outputs, |(batch, t)| {
-        let mut sums = vec![T::zero(); outputs];
-        for (o, sums) in sums.chunks_mut(OUTPUTS).enumerate() {
-            let o = o * OUTPUTS;
-            let weights =
-                |j: usize, i: usize, a: usize| &w[(((o + j) * inputs + i) * k + a) * pixels..][..pixels];
-            let frames = (0..inputs).flat_map(|i| (0..k).map(move |a| (i, a)));
-            let frames =
-                frames.map(|(i, a)| (input.frame(batch * inputs + i, t + a), move |j| weights(j, i, a)));
-            match sums.first_chunk_mut::<OUTPUTS>() {
-                Some(sums) => products(frames, sums),
-                None => {
-                    for (j, sum) in sums.iter_mut().enumerate() {
-                        let frames = frames.clone().map(|(x, w)| (x, move |_| w(j)));
-                        products(frames, std::array::from_mut(sum));
-                    }
-                }
-            }
-        }
-        sums
+        let of_output = |w: &[T]| {
+            let images = w.chunks(pixels).enumerate();
+            products(images.map(|(at, w)| (input.frame(batch * inputs + at / k, t + at % k), w)))
+        };
+        w.chunks(inputs * k * pixels).map(of_output).collect::<Vec<T>>()
     });
     for (at, sums) in sums.into_iter().enumerate() {
         for (o, sum) in sums.into_iter().enumerate() {
@@ -57,43 +40,32 @@ pub(super) fn forward<T: Real>(conv: &Conv3d, input: &Input<'_, T>, w: &[T], bia
     }
 }
 
-/// Sums over frames of the products of their pixels with `O` images of weights.
-fn products<'a, T: Real, const O: usize, W: Fn(usize) -> &'a [T]>(
-    frames: impl Iterator<Item = (&'a [T], W)>,
-    sums: &mut [T; O],
-) {
+/// Sum over frames of the products of their pixels with an image of weights.
+fn products<'a, T: Real>(frames: impl Iterator<Item = (&'a [T], &'a [T])>) -> T {
+    // So many vectors of sums that none waits for its own.
     const TOGETHER: usize = 4;
-    let mut acc = [[[T::zero(); LANES]; TOGETHER]; O];
-    let mut ends = [T::zero(); O];
+    let (mut sums, mut end) = ([[T::zero(); LANES]; TOGETHER], T::zero());
     for (x, w) in frames {
-        let w: [&[T]; O] = std::array::from_fn(w);
+        let (blocks, rest) = x.as_chunks::<{ TOGETHER * LANES }>();
+        let (weights, rest_of_weights) = w.as_chunks::<{ TOGETHER * LANES }>();
         simd::vectorized(
             #[inline(always)]
             || {
-                let mut parts = acc;
-                let (blocks, _) = x.as_chunks::<{ TOGETHER * LANES }>();
-                for (at, x) in blocks.iter().enumerate() {
-                    for j in 0..O {
-                        let w: &[T; TOGETHER * LANES] = &w[j].as_chunks().0[at];
-                        for v in 0..TOGETHER {
-                            for l in 0..LANES {
-                                let at = v * LANES + l;
-                                parts[j][v][l] = x[at].mul_add(w[at], parts[j][v][l]);
-                            }
+                let mut acc = sums;
+                for (x, w) in blocks.iter().zip(weights) {
+                    for v in 0..TOGETHER {
+                        for l in 0..LANES {
+                            let at = v * LANES + l;
+                            acc[v][l] = x[at].mul_add(w[at], acc[v][l]);
                         }
                     }
                 }
-                acc = parts;
+                sums = acc;
             },
         );
-        let rest = x.len() - x.len() % (TOGETHER * LANES);
-        for (end, w) in ends.iter_mut().zip(w) {
-            *end = x[rest..].iter().zip(&w[rest..]).fold(*end, |sum, (&x, &w)| x.mul_add(w, sum));
-        }
+        end = rest.iter().zip(rest_of_weights).fold(end, |sum, (&x, &w)| x.mul_add(w, sum));
     }
-    for ((sum, acc), end) in sums.iter_mut().zip(&acc).zip(ends) {
-        *sum = acc.as_flattened().iter().fold(end, |sum, &x| sum + x);
-    }
+    sums.as_flattened().iter().fold(end, |sum, &x| sum + x)
 }
 
 /// Frames whose products are added up in single precision.
