@@ -6,7 +6,7 @@ use crate::recursive_blur::adjoint::down_transposed;
 use crate::recursive_blur::forward::{down, transpose};
 use crate::recursive_blur::{ALPHA, Kind, Section};
 use crate::scratch::Scratch;
-use crate::separable_blur::{Rows, Slopes, TRUNCATE, Taps, Transposed, blur_row};
+use crate::separable_blur::{Rows, Slopes, TRUNCATE, Taps, Transposed, blur_rows};
 use crate::{Real, parallel, simd};
 
 /// Virtual Retina blurs nothing below this width, pixels.
@@ -192,11 +192,7 @@ fn sum<T: Real>(rows: &Rows<T>, width: usize, x: &[T], first: usize, y: &mut [T]
         let mut padded = rows.scratch();
         simd::vectorized(
             #[inline(always)]
-            || {
-                for (row, y) in y.chunks_mut(width).enumerate() {
-                    blur_row(rows, x, first + i * band + row, &mut padded, y);
-                }
-            },
+            || blur_rows(rows, x, first + i * band, &mut padded, y),
         );
     });
 }

@@ -18,7 +18,7 @@
 use super::{Constants, GainControl, forward};
 use crate::bands;
 use crate::operation::Gradients;
-use crate::separable_blur::{Rows, Slopes, Transposed, blur_row};
+use crate::separable_blur::{Rows, Slopes, Transposed, blur_rows};
 use crate::sums::{dot, sum};
 use crate::tiles::{split, split_state, tiles};
 use crate::{Real, Signal, parallel, simd};
@@ -266,9 +266,7 @@ impl<T: Real> Plane<'_, T> {
                 simd::vectorized(
                     #[inline(always)]
                     || {
-                        for (row, contrast) in a.chunks_mut(width).enumerate() {
-                            blur_row(&rows, &square, i * band_rows + row, &mut padded, contrast);
-                        }
+                        blur_rows(&rows, &square, i * band_rows, &mut padded, a);
                         for i in 0..v.len().min(a.len()) {
                             let g = leak + a_before[i];
                             let rest = input_amp * input[i] / g;

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::{Constants, GainControl};
 use crate::bands::{self, ByPixel, Pixelwise};
-use crate::separable_blur::{Rows, blur_row};
+use crate::separable_blur::{Rows, blur_rows};
 use crate::{Real, Signal, parallel, simd};
 
 pub(super) fn gain_control<T: Real>(
@@ -202,9 +202,7 @@ impl<'a, T: Real> Band<'a, T> {
     #[inline(always)]
     fn blur(&mut self, k: usize, rows: &Rows<T>, here: &Range<usize>) {
         let first = here.start / rows.width + rows.radius();
-        for (i, row) in self.contrast[..here.len()].chunks_exact_mut(rows.width).enumerate() {
-            blur_row(rows, &self.squares[k], first + i, &mut self.padded, row);
-        }
+        blur_rows(rows, &self.squares[k], first, &mut self.padded, &mut self.contrast[..here.len()]);
     }
 
     /// The next frames; `before` are the two frames of V before them, where they are needed.

@@ -120,6 +120,9 @@ impl<T: Real> Constants<T> {
 }
 
 /// Advances the neurons that neither spike nor wake up; marks the others and leaves their state alone.
+///
+/// No branches: compilers would make masked writes of them, which are slow and hold up whoever reads what they wrote.
+#[allow(clippy::needless_bitwise_bool)]
 #[inline(always)]
 fn advance<T: Real>(
     constants: &Constants<T>,
@@ -137,13 +140,12 @@ fn advance<T: Real>(
         let e = constants.gain * current[i] + noise;
         let end = e + (v[i] - e) * constants.decay;
         let silent = r[i] >= one;
-        let waking = r[i] > zero && !silent;
-        let mark = waking || (!silent && end >= one);
+        let mark = !silent & ((r[i] > zero) | (end >= one));
         target[i] = e;
         marks[i] = u8::from(mark);
         let v_after = if silent { zero } else { end };
         v[i] = if mark { v[i] } else { v_after };
-        r[i] = if silent { r[i] - one } else { r[i] };
+        r[i] = r[i] - if silent { one } else { zero };
     }
 }
 

@@ -55,10 +55,13 @@ pub enum Use {
     Refractory = 16,
 }
 
-/// Pixels that one call to the generator serves: 16 counters of 4 words.
-pub const BLOCK: usize = 64;
+/// Calls to the generator that serve a block of pixels.
+const LANES: usize = 16;
 
-/// Counters of the 16 generator calls that serve pixels `64·block ‥ 64·block + 63`.
+/// Pixels of a block: one for each word that its calls give.
+pub const BLOCK: usize = 4 * LANES;
+
+/// Counter of call `lane` of those that serve pixels `64·block ‥ 64·block + 63`; lane 16 is the first of the next block.
 #[inline(always)]
 pub(crate) fn counter(block: u32, lane: u32, plane: u32, purpose: u32, step: u64) -> [u32; 4] {
     // Step in words 2 and 3; plane and use share word 1: 2²⁰ planes, 2¹² uses.
@@ -98,7 +101,7 @@ pub(crate) fn fill_words(
     out: &mut [u32],
 ) {
     for (block, out) in (first_block as u32..).zip(out.chunks_mut(BLOCK)) {
-        let words = philox::philox4x32x16(counter(block, 0, plane as u32, purpose, step), key.0);
+        let words = philox::philox4x32_lanes::<LANES>(counter(block, 0, plane as u32, purpose, step), key.0);
         out.copy_from_slice(&words.as_flattened()[..out.len()]);
     }
 }

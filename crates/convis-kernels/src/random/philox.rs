@@ -21,18 +21,18 @@ pub fn philox4x32(counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     c
 }
 
-/// Sixteen calls at once, `words[w][lane]`, for counters that differ in their first word only.
+/// `N` calls at once, `words[w][lane]`, for counters that differ in their first word only.
 ///
 /// Words live in the low halves of 64-bit lanes, whose high halves are ignored: a product is then one instruction and
 /// needs no unpacking.
 #[inline(always)]
-pub(crate) fn philox4x32x16(first: [u32; 4], mut key: [u32; 2]) -> [[u32; 16]; 4] {
+pub(crate) fn philox4x32_lanes<const N: usize>(first: [u32; 4], mut key: [u32; 2]) -> [[u32; N]; 4] {
     const LOW: u64 = 0xffff_ffff;
-    let mut c0: [u64; 16] = std::array::from_fn(|lane| u64::from(first[0] + lane as u32));
-    let [mut c1, mut c2, mut c3] = [1, 2, 3].map(|w: usize| [u64::from(first[w]); 16]);
+    let mut c0: [u64; N] = std::array::from_fn(|lane| u64::from(first[0] + lane as u32));
+    let [mut c1, mut c2, mut c3] = [1, 2, 3].map(|w: usize| [u64::from(first[w]); N]);
     for _ in 0..ROUNDS {
         let k = key.map(u64::from);
-        for lane in 0..16 {
+        for lane in 0..N {
             let p0 = u64::from(MULTIPLIER[0]) * (c0[lane] & LOW);
             let p1 = u64::from(MULTIPLIER[1]) * (c2[lane] & LOW);
             c0[lane] = (p1 >> 32) ^ c1[lane] ^ k[0];
@@ -63,9 +63,9 @@ mod tests {
     }
 
     #[test]
-    fn sixteen_at_once_are_sixteen_calls() {
-        let words = philox4x32x16([32, 7, 8, 9], [1, 2]);
-        for lane in 0..16 {
+    fn many_at_once_are_as_many_calls() {
+        let words = philox4x32_lanes::<32>([32, 7, 8, 9], [1, 2]);
+        for lane in 0..32 {
             let one = philox4x32([32 + lane as u32, 7, 8, 9], [1, 2]);
             assert_eq!(one, std::array::from_fn(|w| words[w][lane]));
         }

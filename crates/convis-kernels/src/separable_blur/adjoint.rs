@@ -91,7 +91,7 @@ impl<T: Real> Transposed<T> {
                 }
             }
         }
-        sum_along(&rows.along, padded, out);
+        sum_along(&rows.along, padded, width, out);
         let middle = &padded[radius..radius + width];
         let collected = |pixels: &mut dyn Iterator<Item = &T>| {
             beyond_along.iter().zip(pixels).fold(T::zero(), |sum, (&k, &x)| sum + k * x)
@@ -163,13 +163,13 @@ impl<T: Real> Slopes<T> {
             || {
                 for (i, g) in g.chunks_exact(rows.width).enumerate() {
                     rows.column_sums(&rows.down, x, first + i, &mut padded);
-                    sum_along(&rows.along, &padded, &mut blurred);
+                    sum_along(&rows.along, &padded, rows.width, &mut blurred);
                     sums[0] += dot(g, &blurred);
                     if by_sigma_too && !by_sigma.is_empty() {
-                        sum_along(by_sigma, &padded, &mut blurred);
+                        sum_along(by_sigma, &padded, rows.width, &mut blurred);
                         sums[1] += dot(g, &blurred);
                         rows.column_sums(by_sigma, x, first + i, &mut padded);
-                        sum_along(&rows.along, &padded, &mut blurred);
+                        sum_along(&rows.along, &padded, rows.width, &mut blurred);
                         sums[1] += dot(g, &blurred);
                     }
                 }

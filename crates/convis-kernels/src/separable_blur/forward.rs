@@ -33,19 +33,27 @@ impl<T: Real> Rows<T> {
         self.down.len() - 1
     }
 
-    /// A row with room for the replicated border on both sides.
+    /// Rows with room for the replicated border on both sides, and for a whole block.
     pub fn scratch(&self) -> Vec<T> {
-        vec![T::zero(); self.width + 2 * (self.along.len() - 1)]
+        vec![T::zero(); self.scratch_len()]
+    }
+
+    fn scratch_len(&self) -> usize {
+        TOGETHER * self.padded_width()
+    }
+
+    fn padded_width(&self) -> usize {
+        self.width.max(BLOCK) + 2 * self.radius()
     }
 
     /// The rows around `row`, weighted by `taps`, into a row with its replicated border.
     #[inline(always)]
     pub(super) fn column_sums(&self, taps: &[T], frame: &[T], row: usize, padded: &mut [T]) {
-        let (left, rest) = padded.split_at_mut(self.along.len() - 1);
-        let (middle, right) = rest.split_at_mut(self.width);
-        sum_rows::<T, false>(self, taps, frame, row, middle);
-        left.fill(middle[0]);
-        right.fill(middle[self.width - 1]);
+        let (left, rest) = padded.split_at_mut(self.radius());
+        sum_rows::<T, false>(self, taps, frame, row, rest);
+        left.fill(rest[0]);
+        let last = rest[self.width - 1];
+        rest[self.width..self.width + left.len()].fill(last);
     }
 }
 
@@ -63,15 +71,11 @@ impl<T: Real> Bandwise<T> for Rows<T> {
         padded: &mut Vec<T>,
     ) {
         let (frame, output) = (inputs[0], output.numbers());
-        padded.resize(self.width + 2 * (self.along.len() - 1), T::zero());
+        padded.resize(self.scratch_len(), T::zero());
         let first = band.pixels.start / self.width;
         simd::vectorized(
             #[inline(always)]
-            || {
-                for (i, row) in output.chunks_exact_mut(self.width).enumerate() {
-                    blur_row(self, frame, first + i, padded, row);
-                }
-            },
+            || blur_rows(self, frame, first, padded, output),
         );
     }
 
@@ -84,21 +88,56 @@ impl<T: Real> Bandwise<T> for Rows<T> {
     }
 }
 
-/// Row `row` of the blurred frame.
+/// Rows `first ‥` of the blurred frame, as many as `out` has.
 #[inline(always)]
-pub(crate) fn blur_row<T: Real>(rows: &Rows<T>, frame: &[T], row: usize, padded: &mut [T], out: &mut [T]) {
-    rows.column_sums(&rows.down, frame, row, padded);
-    sum_along(&rows.along, padded, out);
+pub(crate) fn blur_rows<T: Real>(rows: &Rows<T>, frame: &[T], first: usize, padded: &mut [T], out: &mut [T]) {
+    let width = rows.width;
+    for start in (0..out.len() / width).step_by(TOGETHER) {
+        let together = TOGETHER.min(out.len() / width - start);
+        let padded = &mut padded[..together * rows.padded_width()];
+        for (i, padded) in padded.chunks_exact_mut(rows.padded_width()).enumerate() {
+            rows.column_sums(&rows.down, frame, first + start + i, padded);
+        }
+        for (i, padded) in padded.chunks_exact(rows.padded_width()).enumerate() {
+            sum_along(&rows.along, padded, width, &mut out[(start + i) * width..]);
+        }
+    }
 }
+
+/// Rows that are summed down their columns before the first of them is summed along: what was just written, in vectors
+/// that start elsewhere, cannot be read at once.
+const TOGETHER: usize = 8;
+
+/// Numbers of a row that are summed together, at most.
+const BLOCK: usize = 64;
 
 /// Where blocks of `size` start so that they cover `0..width`. The last one overlaps its neighbour where the width
-/// is no multiple: every number is computed the same way whatever its block, so computing it twice is no harm.
+/// is no multiple: every number is computed the same way whatever its block, so computing it twice is no harm. A block that
+/// is wider than the row runs over into the next one.
 #[inline(always)]
 fn block_starts(width: usize, size: usize) -> impl Iterator<Item = usize> {
-    (0..width.div_ceil(size)).map(move |i| (i * size).min(width - size))
+    (0..width.div_ceil(size)).map(move |i| (i * size).min(width.saturating_sub(size)))
 }
 
-/// Sum of the rows around `row`, weighted; beyond the border are copies of the border row, or zeros.
+/// Calls a function for the size of blocks that suits a row best; `room` are the numbers from its start to the end of what
+/// may be read and written.
+macro_rules! in_blocks {
+    ($width:expr, $room:expr, $sum:ident::<T $(, $option:ident)?>($($argument:expr),*)) => {
+        match $width {
+            64.. => $sum::<T, $($option,)? 64>($($argument),*),
+            33.. if $room >= 64 => $sum::<T, $($option,)? 64>($($argument),*),
+            32.. => $sum::<T, $($option,)? 32>($($argument),*),
+            17.. if $room >= 32 => $sum::<T, $($option,)? 32>($($argument),*),
+            16.. => $sum::<T, $($option,)? 16>($($argument),*),
+            9.. if $room >= 16 => $sum::<T, $($option,)? 16>($($argument),*),
+            4.. => $sum::<T, $($option,)? 4>($($argument),*),
+            _ => $sum::<T, $($option,)? 1>($($argument),*),
+        }
+    };
+}
+
+/// Sum of the rows around `row`, weighted; beyond the border are copies of the border row, or zeros. What `out` holds
+/// beyond the row may change.
 #[inline(always)]
 pub(super) fn sum_rows<T: Real, const ZEROS: bool>(
     rows: &Rows<T>,
@@ -107,13 +146,9 @@ pub(super) fn sum_rows<T: Real, const ZEROS: bool>(
     row: usize,
     out: &mut [T],
 ) {
-    match rows.width {
-        64.. => sum_rows_in_blocks::<T, ZEROS, 64>(rows, taps, frame, row, out),
-        32.. => sum_rows_in_blocks::<T, ZEROS, 32>(rows, taps, frame, row, out),
-        16.. => sum_rows_in_blocks::<T, ZEROS, 16>(rows, taps, frame, row, out),
-        4.. => sum_rows_in_blocks::<T, ZEROS, 4>(rows, taps, frame, row, out),
-        _ => sum_rows_in_blocks::<T, ZEROS, 1>(rows, taps, frame, row, out),
-    }
+    let last = (row + taps.len() - 1).min(rows.height - 1);
+    let room = out.len().min(frame.len() - last * rows.width);
+    in_blocks!(rows.width, room, sum_rows_in_blocks::<T, ZEROS>(rows, taps, frame, row, out));
 }
 
 #[inline(always)]
@@ -125,8 +160,9 @@ fn sum_rows_in_blocks<T: Real, const ZEROS: bool, const B: usize>(
     out: &mut [T],
 ) {
     let zeros = [T::zero(); B];
-    for start in block_starts(rows.width, B) {
-        let block = |row: usize| &frame[row * rows.width + start..row * rows.width + start + B];
+    let (width, last) = (rows.width, rows.height - 1);
+    for start in block_starts(width, B) {
+        let block = |row: usize| &frame[row * width + start..][..B];
         let mut sum = [T::zero(); B];
         let x = block(row);
         for l in 0..B {
@@ -134,8 +170,7 @@ fn sum_rows_in_blocks<T: Real, const ZEROS: bool, const B: usize>(
         }
         for j in 1..taps.len() {
             let above = if ZEROS && j > row { &zeros } else { block(row.saturating_sub(j)) };
-            let beyond = ZEROS && row + j >= rows.height;
-            let below = if beyond { &zeros } else { block((row + j).min(rows.height - 1)) };
+            let below = if ZEROS && row + j > last { &zeros } else { block((row + j).min(last)) };
             for l in 0..B {
                 sum[l] = sum[l] + taps[j] * (above[l] + below[l]);
             }
@@ -144,23 +179,18 @@ fn sum_rows_in_blocks<T: Real, const ZEROS: bool, const B: usize>(
     }
 }
 
-/// Weighted sum along a padded row.
+/// Weighted sum along a padded row of so many numbers. What `out` holds beyond them may change.
 #[inline(always)]
-pub(super) fn sum_along<T: Real>(taps: &[T], padded: &[T], out: &mut [T]) {
-    match out.len() {
-        64.. => sum_along_in_blocks::<T, 64>(taps, padded, out),
-        32.. => sum_along_in_blocks::<T, 32>(taps, padded, out),
-        16.. => sum_along_in_blocks::<T, 16>(taps, padded, out),
-        4.. => sum_along_in_blocks::<T, 4>(taps, padded, out),
-        _ => sum_along_in_blocks::<T, 1>(taps, padded, out),
-    }
+pub(super) fn sum_along<T: Real>(taps: &[T], padded: &[T], width: usize, out: &mut [T]) {
+    let room = out.len().min(padded.len() - 2 * (taps.len() - 1));
+    in_blocks!(width, room, sum_along_in_blocks::<T>(taps, padded, width, out));
 }
 
 #[inline(always)]
-fn sum_along_in_blocks<T: Real, const B: usize>(taps: &[T], padded: &[T], out: &mut [T]) {
-    for start in block_starts(out.len(), B) {
+fn sum_along_in_blocks<T: Real, const B: usize>(taps: &[T], padded: &[T], width: usize, out: &mut [T]) {
+    for start in block_starts(width, B) {
         let centre = start + taps.len() - 1;
-        let block = |at: usize| &padded[at..at + B];
+        let block = |at: usize| &padded[at..][..B];
         let mut sum = [T::zero(); B];
         let x = block(centre);
         for l in 0..B {

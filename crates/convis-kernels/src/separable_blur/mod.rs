@@ -36,7 +36,7 @@ use crate::operation::{Gradients, Operation};
 use crate::{Real, Signal};
 
 pub(crate) use adjoint::{Slopes, Transposed};
-pub(crate) use forward::{Rows, blur_row};
+pub(crate) use forward::{Rows, blur_rows};
 
 /// Where the Gaussian is cut, in standard deviations.
 pub const TRUNCATE: f64 = 4.0;
