@@ -51,6 +51,11 @@ pub trait Operation: Clone + Send + Sync + 'static {
         vec![]
     }
 
+    /// The same operation of a movie that it rectifies as it reads it, where it can; the same bits as after a rectifier.
+    fn of_rectified(&self) -> Option<Self> {
+        None
+    }
+
     /// The equation, line by line, in double precision: slow, obvious, and what [`Operation::forward`] must equal.
     fn reference(
         &self,

@@ -215,6 +215,12 @@ pub(crate) fn prefetch<T>(numbers: &[T]) {
     let _ = numbers;
 }
 
+/// Asks for the line of numbers that holds the one at `at`, if there is one.
+#[inline(always)]
+pub(crate) fn prefetch_line<T>(numbers: &[T], at: usize) {
+    prefetch(numbers.get(at..=at).unwrap_or(&[]));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -409,6 +409,10 @@ pub(crate) fn advance(
     if let Some(plan) = scope.plan.take() {
         plan.run();
     }
+    // What is still to be computed would keep what it is computed from.
+    for (_, movie) in output.movies() {
+        movie.data();
+    }
     state.check(layer)?;
     state.advance(shape[2] as u64);
     Ok(output)

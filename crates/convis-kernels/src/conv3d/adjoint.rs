@@ -52,7 +52,7 @@ pub(super) fn conv3d<T: Real>(
     let by_movie = gradients.inputs[0].take();
     let by_state = gradients.state.first_mut().map(|state| &mut **state);
     if by_movie.is_some() || by_state.is_some() {
-        input_gradient(conv, &plan, w, output_gradient, state_gradient, by_movie, by_state);
+        input_gradient(&input, &plan, w, output_gradient, state_gradient, by_movie, by_state);
     }
 }
 
@@ -146,7 +146,7 @@ fn weights_gradient<T: Real>(input: &Input<'_, T>, g: &[T], by_weights: &mut [T]
 
 /// The gradient by input and state: first by the input with its history and border, then folded back.
 fn input_gradient<'a, T: Real>(
-    conv: &Conv3d,
+    input: &Input<'_, T>,
     plan: &Plan,
     w: &[T],
     g: &[T],
@@ -154,6 +154,7 @@ fn input_gradient<'a, T: Real>(
     mut by_movie: Option<&'a mut [T]>,
     mut by_state: Option<&'a mut [T]>,
 ) {
+    let conv = input.conv;
     let (signal, out) = (conv.signal, conv.output_signal());
     let (pixels, history, inputs_n) = (signal.pixels(), conv.history(), conv.channels[0]);
     let (frames, frame_len) = (signal.frames + history, conv.padded_size().iter().product::<usize>());
@@ -168,7 +169,9 @@ fn input_gradient<'a, T: Real>(
         let padded = if is_folded { &mut padded[..] } else { movie.take().unwrap_or_default() };
         match plan {
             _ if out.is_empty() => padded.fill(T::zero()),
-            _ if out.pixels() == 1 && frame_len > 1 => whole_image::input_gradient(conv, w, g, padded),
+            _ if out.pixels() == 1 && frame_len > 1 => {
+                whole_image::input_gradient(input, batch, w, g, padded);
+            }
             Plan::Fft(tiling) => spectral::input_gradient(conv, tiling, w, g, padded),
             _ => direct_input_gradient(conv, w, g, padded),
         }

@@ -4,6 +4,8 @@ use super::Conv3d;
 use super::direct::{FRAMES, Weights, correlate};
 use super::padded::{Input, Padded};
 use super::{Plan, plan, pointwise, separable, spectral, whole_image};
+use crate::scratch::Scratch;
+use crate::static_nonlinearity::StaticNonlinearity;
 use crate::{Operation, Real, parallel};
 
 pub(super) fn conv3d<T: Real>(
@@ -22,6 +24,12 @@ pub(super) fn conv3d<T: Real>(
     }
     let input = Input { conv, movie, state };
     match plan::with_weights(conv, w) {
+        (_, Some(factors)) if conv.rectifies => {
+            let mut rectified = Scratch::new(movie.len());
+            let rectify = StaticNonlinearity { signal: conv.signal, rectifies: true, squares: false };
+            rectify.forward(&[1.0, 0.0], &[movie], &[], &mut rectified, &mut []);
+            separable::forward(conv, &factors, &rectified, bias, state, output);
+        }
         (_, Some(factors)) => separable::forward(conv, &factors, movie, bias, state, output),
         (Plan::Direct { kernel: [1, 1, 1] }, None) => pointwise::forward(conv, movie, w, bias, output),
         (Plan::Image, None) => whole_image::forward(conv, &input, w, bias, output),

@@ -30,6 +30,8 @@ mod whole_image;
 pub use plan::{Plan, PlanChoice};
 
 use crate::operation::{Gradients, Operation};
+use crate::scratch::Scratch;
+use crate::static_nonlinearity::Limits;
 use crate::{Real, Signal};
 
 /// What lies beyond the border of an image.
@@ -62,6 +64,8 @@ pub struct Conv3d {
     border: Border,
     history: bool,
     choice: PlanChoice,
+    /// Whether x is what a rectifier makes of the input movie: see [`Operation::of_rectified`].
+    rectifies: bool,
 }
 
 impl Conv3d {
@@ -90,7 +94,7 @@ impl Conv3d {
             );
         }
         assert!(history || signal.frames >= kernel[0], "a movie shorter than the kernel");
-        Self { signal, channels, kernel, border, history, choice: PlanChoice::Auto }
+        Self { signal, channels, kernel, border, history, choice: PlanChoice::Auto, rectifies: false }
     }
 
     /// The same convolution by a plan of this kind.
@@ -154,6 +158,24 @@ impl Conv3d {
         }
     }
 
+    /// What the input movie passes before it is convolved.
+    fn limits<T: Real>(&self) -> Limits<T> {
+        Limits::new(self.rectifies)
+    }
+
+    /// `f` of parts of the input movie; rectified ones are made for it, in the cache.
+    fn with_inputs<T: Real, R>(&self, x: &[&[T]], f: impl FnOnce(&[&[T]]) -> R) -> R {
+        if !self.rectifies {
+            return f(x);
+        }
+        let n = x[0].len();
+        let mut rectified = Scratch::new(x.len() * n);
+        for (x, to) in x.iter().zip(rectified.chunks_mut(n)) {
+            self.limits().clip_all(x, to);
+        }
+        f(&rectified.chunks(n).collect::<Vec<_>>())
+    }
+
     fn weights_len(&self) -> usize {
         self.channels[0] * self.channels[1] * self.kernel.iter().product::<usize>()
     }
@@ -193,6 +215,12 @@ impl Operation for Conv3d {
         }
     }
 
+    /// Where every number is read once or twice: kernels of one weight, and of the size of the image.
+    fn of_rectified(&self) -> Option<Self> {
+        let reads_once = self.kernel == [1; 3] || (self.kernel[0] == 1 && self.plan() == Plan::Image);
+        reads_once.then(|| Self { rectifies: true, ..self.clone() })
+    }
+
     fn reference(
         &self,
         _: &[f64],
@@ -201,7 +229,8 @@ impl Operation for Conv3d {
         output: &mut [f64],
         state_after: &mut [&mut [f64]],
     ) {
-        reference::conv3d(self, inputs, state, output, state_after);
+        let movie: Vec<f64> = inputs[0].iter().map(|&x| self.limits().clip(x)).collect();
+        reference::conv3d(self, &[&movie, inputs[1], inputs[2]], state, output, state_after);
     }
 
     fn forward<T: Real>(
@@ -232,6 +261,7 @@ impl Operation for Conv3d {
 mod tests {
     use super::*;
     use crate::conformance::{self, Case};
+    use crate::static_nonlinearity::StaticNonlinearity;
 
     #[test]
     fn conforms_by_transforms() {
@@ -365,6 +395,69 @@ mod tests {
             conv.forward(&[], &[&x, &w, b], state, &mut got, &mut [&mut after[..]][..state.len()]);
             assert!(got.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-12), "{channels:?} {frames}");
         }
+    }
+
+    /// Every bit of the output and of all gradients, with a rectifier before it or in it.
+    fn rectify_and_compare<T: Real>(
+        channels: [usize; 2],
+        kernel: [usize; 3],
+        border: Border,
+        low_rank: bool,
+    ) {
+        let signal = Signal { planes: 2 * channels[0], frames: 21, height: 13, width: 11 };
+        let conv = Conv3d::new(signal, channels, kernel, border, kernel == [1; 3]);
+        let fused = conv.of_rectified().expect("a convolution that rectifies");
+        let rectify = StaticNonlinearity { signal, rectifies: true, squares: false };
+        let number = |n: usize, seed: usize| -> Vec<T> {
+            (0..n).map(|i| T::of(((i * seed) % 1013) as f64 / 1013.0 - 0.5)).collect()
+        };
+        let mut u = number(signal.len(), 37);
+        for (i, corner) in [0.0, -0.0, 1e6, 2e6, f64::NAN].into_iter().enumerate() {
+            u[i * 500..][..3].fill(T::of(corner));
+        }
+        let w = if low_rank { vec![T::one(); conv.weights_len()] } else { number(conv.weights_len(), 101) };
+        let g = number(conv.output_signal().len(), 29);
+        for bias in [number(channels[1], 7), vec![T::of(-0.0); channels[1]]] {
+            let empty = || number(signal.len(), 3);
+            let (mut x, mut by_x, mut by_u) = (empty(), empty(), empty());
+            rectify.forward(&[1.0, 0.0], &[&u], &[], &mut x, &mut []);
+            let run = |conv: &Conv3d, x: &[T], by_x: &mut [T]| {
+                let (mut y, mut by_w, mut by_bias) = (g.clone(), w.clone(), bias.clone());
+                conv.forward(&[], &[x, &w, &bias], &[], &mut y, &mut []);
+                let inputs = vec![Some(by_x), Some(&mut by_w[..]), Some(&mut by_bias[..])];
+                let gradients = Gradients { inputs, state: vec![], parameters: &mut [] };
+                conv.adjoint(&[], &[x, &w, &bias], &[], &g, &[], gradients);
+                [y, by_w, by_bias]
+            };
+            let apart = run(&conv, &x, &mut by_x);
+            let gradients = Gradients { inputs: vec![Some(&mut by_u)], state: vec![], parameters: &mut [] };
+            rectify.adjoint(&[1.0, 0.0], &[&u], &[], &by_x, &[], gradients);
+            let mut fused_by_u = empty();
+            let together = run(&fused, &u, &mut fused_by_u);
+            let same = |a: &[T], b: &[T]| {
+                a.iter().zip(b).all(|(a, b)| {
+                    let [a, b] = [a, b].map(|x| x.double());
+                    a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
+                })
+            };
+            assert!(apart.iter().zip(&together).all(|(a, b)| same(a, b)), "{channels:?} {kernel:?}");
+            assert!(same(&by_u, &fused_by_u), "{channels:?} {kernel:?}");
+        }
+    }
+
+    #[test]
+    fn a_rectifier_in_a_convolution_gives_the_bits_of_one_before_it() {
+        for low_rank in [false, true] {
+            for channels in [[3, 5], [8, 16], [2, 40]] {
+                rectify_and_compare::<f32>(channels, [1; 3], Border::Replicate, low_rank);
+                rectify_and_compare::<f64>(channels, [1; 3], Border::Replicate, low_rank);
+                rectify_and_compare::<f32>(channels, [1, 13, 11], Border::Valid, low_rank);
+                rectify_and_compare::<f64>(channels, [1, 13, 11], Border::Valid, low_rank);
+            }
+        }
+        let signal = Signal { planes: 1, frames: 9, height: 5, width: 5 };
+        let conv = |kernel| Conv3d::new(signal, [1, 1], kernel, Border::Replicate, true).of_rectified();
+        assert!(conv([2, 1, 1]).is_none() && conv([1, 3, 3]).is_none());
     }
 
     #[test]

@@ -37,7 +37,8 @@ pub(super) fn forward<T: Real>(conv: &Conv3d, x: &[T], w: &[T], bias: &[T], y: &
     let signal = in_a_row(outputs, conv.batch(), y.len());
     let items: Vec<_> = tiles_of(&signal, PIXELS).into_iter().zip(split_by(y, &signal, PIXELS)).collect();
     parallel::for_each(items, signal.len() * inputs, |(tile, mut y)| {
-        product(&part(x, inputs, signal.width, &tile), &turned, bias, &mut y, tile.len());
+        let x = part(x, inputs, signal.width, &tile);
+        conv.with_inputs(&x, |x| product(x, &turned, bias, &mut y, tile.len()));
     });
 }
 
@@ -58,11 +59,15 @@ pub(super) fn gradients<T: Real>(
         .collect();
     let none = vec![T::zero(); inputs];
     let parts = parallel::map(items, 2 * signal.len() * outputs, |(tile, by_input)| {
-        let g = part(g, outputs, signal.width, &tile);
+        let (x, g) = (part(x, inputs, signal.width, &tile), part(g, outputs, signal.width, &tile));
         if let Some(mut by_input) = by_input {
             product(&g, w, &none, &mut by_input, tile.len());
+            if conv.rectifies {
+                let slopes = |(i, x): (usize, &&[T])| conv.limits().slopes(x, by_input.frame(i));
+                x.iter().enumerate().for_each(slopes);
+            }
         }
-        let of_weights = by_weights.is_some().then(|| correlation(&part(x, inputs, signal.width, &tile), &g));
+        let of_weights = by_weights.is_some().then(|| conv.with_inputs(&x, |x| correlation(x, &g)));
         let sum_of = |g: &&[T]| {
             simd::vectorized(
                 #[inline(always)]
@@ -110,6 +115,12 @@ fn rows<'a, T: Real, const O: usize, const V: usize>(
 ) -> usize {
     for first in (0..y.n).step_by(V * LANES) {
         let n = (y.n - first).min(V * LANES);
+        // Lines that are written are read first, and processors do not foresee so many rows.
+        for j in 0..O {
+            simd::prefetch(
+                y.tile.frame(y.o + j).get(first + AHEAD..first + AHEAD + V * LANES).unwrap_or(&[]),
+            );
+        }
         let mut sums = [[[T::zero(); LANES]; V]; O];
         simd::vectorized(
             #[inline(always)]
@@ -182,6 +193,7 @@ fn block<T: Real, const O: usize, const I: usize>(
             let mut acc = [[[T::zero(); LANES]; I]; O];
             let n = x[0].len();
             for first in (0..n - n % LANES).step_by(LANES) {
+                g.iter().chain(&x).for_each(|x| simd::prefetch_line(x, first + AHEAD));
                 let block = |x: &[T]| -> [T; LANES] { *x[first..].first_chunk().expect("a block") };
                 // Written out, as above.
                 macro_rules! sums {

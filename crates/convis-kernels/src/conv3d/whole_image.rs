@@ -12,7 +12,9 @@
 use super::padded::Input;
 use super::{Border, Conv3d};
 use crate::scratch::LANES;
-use crate::{Operation, Real, parallel, simd};
+use crate::simd::{self, AHEAD};
+use crate::static_nonlinearity::Limits;
+use crate::{Operation, Real, parallel};
 
 /// Whether the kernel covers the image, and frames are used as they are.
 pub(super) fn is_covered(conv: &Conv3d) -> bool {
@@ -23,13 +25,13 @@ pub(super) fn is_covered(conv: &Conv3d) -> bool {
 pub(super) fn forward<T: Real>(conv: &Conv3d, input: &Input<'_, T>, w: &[T], bias: &[T], y: &mut [T]) {
     let frames = conv.output_signal().frames;
     let [inputs, outputs] = conv.channels;
-    let (k, pixels) = (conv.kernel[0], conv.signal.pixels());
+    let (k, pixels, limits) = (conv.kernel[0], conv.signal.pixels(), conv.limits());
     // All outputs of a frame, which is in the cache then; frames follow one another in the results.
     let items: Vec<_> = (0..conv.batch()).flat_map(|batch| (0..frames).map(move |t| (batch, t))).collect();
     let sums = parallel::map(items, conv.signal.len() * k * outputs, |(batch, t)| {
         let of_output = |w: &[T]| {
             let images = w.chunks(pixels).enumerate();
-            products(images.map(|(at, w)| (input.frame(batch * inputs + at / k, t + at % k), w)))
+            products(images.map(|(at, w)| (input.frame(batch * inputs + at / k, t + at % k), w)), limits)
         };
         w.chunks(inputs * k * pixels).map(of_output).collect::<Vec<T>>()
     });
@@ -40,8 +42,8 @@ pub(super) fn forward<T: Real>(conv: &Conv3d, input: &Input<'_, T>, w: &[T], bia
     }
 }
 
-/// Sum over frames of the products of their pixels with an image of weights.
-fn products<'a, T: Real>(frames: impl Iterator<Item = (&'a [T], &'a [T])>) -> T {
+/// Sum over frames of the products of their pixels, between limits, with an image of weights.
+fn products<'a, T: Real>(frames: impl Iterator<Item = (&'a [T], &'a [T])>, limits: Limits<T>) -> T {
     // So many vectors of sums that none waits for its own.
     const TOGETHER: usize = 4;
     let (mut sums, mut end) = ([[T::zero(); LANES]; TOGETHER], T::zero());
@@ -53,19 +55,27 @@ fn products<'a, T: Real>(frames: impl Iterator<Item = (&'a [T], &'a [T])>) -> T 
             || {
                 let mut acc = sums;
                 for (x, w) in blocks.iter().zip(weights) {
-                    for v in 0..TOGETHER {
-                        for l in 0..LANES {
-                            let at = v * LANES + l;
-                            acc[v][l] = x[at].mul_add(w[at], acc[v][l]);
-                        }
+                    let (x, w) = (x.as_chunks().0, w.as_chunks().0);
+                    // Written out: of a loop compilers make gathers.
+                    macro_rules! lines {
+                        ($($v:literal)*) => { $( add_products(&limits.clip_line(&x[$v]), &w[$v], &mut acc[$v]); )* };
                     }
+                    lines!(0 1 2 3);
                 }
                 sums = acc;
             },
         );
-        end = rest.iter().zip(rest_of_weights).fold(end, |sum, (&x, &w)| x.mul_add(w, sum));
+        end = rest.iter().zip(rest_of_weights).fold(end, |sum, (&x, &w)| limits.clip(x).mul_add(w, sum));
     }
     sums.as_flattened().iter().fold(end, |sum, &x| sum + x)
+}
+
+/// `sums += x·w`, number by number.
+#[inline(always)]
+fn add_products<T: Real>(x: &[T; LANES], w: &[T; LANES], sums: &mut [T; LANES]) {
+    for l in 0..LANES {
+        sums[l] = x[l].mul_add(w[l], sums[l]);
+    }
 }
 
 /// Frames whose products are added up in single precision.
@@ -84,10 +94,11 @@ pub(super) fn weights_gradient<T: Real>(input: &Input<'_, T>, g: &[T], by_weight
             let g = &g[(batch * outputs + o) * frames..][..frames];
             for (block, g) in g.chunks(FRAMES).enumerate() {
                 let x = |s: usize| input.frame(batch * inputs + i, block * FRAMES + s + a);
-                match g.first_chunk::<FRAMES>() {
-                    Some(g) => add_frames(std::array::from_fn(x), *g, &mut sums),
-                    None => g.iter().enumerate().for_each(|(s, &g)| add_frames([x(s)], [g], &mut sums)),
-                }
+                let x: Vec<&[T]> = (0..g.len()).map(x).collect();
+                conv.with_inputs(&x, |x| match (x.first_chunk(), g.first_chunk()) {
+                    (Some(x), Some(g)) => add_frames::<T, FRAMES>(*x, *g, &mut sums),
+                    _ => x.iter().zip(g).for_each(|(x, &g)| add_frames([x], [g], &mut sums)),
+                });
             }
         }
         for (to, sum) in by_weights.iter_mut().zip(sums) {
@@ -102,6 +113,9 @@ fn add_frames<T: Real, const S: usize>(x: [&[T]; S], g: [T; S], sums: &mut [f64]
         #[inline(always)]
         || {
             for (first, sums) in sums.chunks_mut(LANES).enumerate() {
+                for x in x {
+                    simd::prefetch_line(x, first * LANES + AHEAD);
+                }
                 let x = x.map(|x| &x[first * LANES..][..sums.len()]);
                 let mut acc = [T::zero(); LANES];
                 for (x, g) in x.iter().zip(g) {
@@ -120,7 +134,14 @@ fn add_frames<T: Real, const S: usize>(x: [&[T]; S], g: [T; S], sums: &mut [f64]
 
 /// The gradient by the input of one batch entry with its history and border: `[in][frame][padded pixels]`, which is
 /// overwritten.
-pub(super) fn input_gradient<T: Real>(conv: &Conv3d, w: &[T], g: &[T], padded: &mut [T]) {
+pub(super) fn input_gradient<T: Real>(
+    input: &Input<'_, T>,
+    batch: usize,
+    w: &[T],
+    g: &[T],
+    padded: &mut [T],
+) {
+    let conv = input.conv;
     let out = conv.output_signal();
     let [inputs_n, outputs_n] = conv.channels;
     let [k, m, n] = conv.kernel;
@@ -151,6 +172,8 @@ pub(super) fn input_gradient<T: Real>(conv: &Conv3d, w: &[T], g: &[T], padded: &
         }
         if is_empty {
             frame.fill(T::zero());
+        } else if conv.rectifies {
+            conv.limits().slopes(input.frame(batch * inputs_n + i, t), frame);
         }
     });
 }

@@ -22,7 +22,7 @@
 //! 12:199); the upper limit is that of convis 0.6.4.
 
 use crate::operation::{Gradients, Operation};
-use crate::scratch::Scratch;
+use crate::scratch::{LANES, Scratch};
 use crate::{Real, Signal, parallel, simd, sums};
 
 /// Numbers that one thread works on at a time.
@@ -95,7 +95,7 @@ impl Operation for StaticNonlinearity {
         _: &mut [&mut [T]],
     ) {
         let (scale, bias) = (T::of(parameters[0]), T::of(parameters[1]));
-        let (low, high) = self.limits::<T>();
+        let limits = Limits::new(self.rectifies);
         let squares = self.squares;
         let work = output.len();
         let items: Vec<_> = inputs[0].chunks(PIECE).zip(output.chunks_mut(PIECE)).collect();
@@ -104,7 +104,7 @@ impl Operation for StaticNonlinearity {
                 #[inline(always)]
                 || {
                     for (&x, y) in x.iter().zip(&mut *y) {
-                        *y = clip(bias + scale * x, low, high);
+                        *y = limits.clip(bias + scale * x);
                     }
                     if squares {
                         for y in y {
@@ -128,7 +128,7 @@ impl Operation for StaticNonlinearity {
         mut gradients: Gradients<'_, T>,
     ) {
         let (scale, bias) = (T::of(parameters[0]), T::of(parameters[1]));
-        let (low, high) = self.limits::<T>();
+        let limits = Limits::new(self.rectifies);
         let two = T::one() + T::one();
         let mut parts = gradients.inputs[0].take().map(|movie| movie.chunks_mut(PIECE));
         let mut items = vec![];
@@ -145,8 +145,7 @@ impl Operation for StaticNonlinearity {
                     #[inline(always)]
                     || {
                         for ((by_u, &x), &g) in by_u.iter_mut().zip(x).zip(g) {
-                            let u = bias + scale * x;
-                            *by_u = if u < low || u > high { T::zero() } else { g };
+                            *by_u = limits.slope(bias + scale * x, g);
                         }
                         if squares {
                             for (by_u, &x) in by_u.iter_mut().zip(x) {
@@ -174,18 +173,66 @@ impl Operation for StaticNonlinearity {
     }
 }
 
-impl StaticNonlinearity {
-    /// Where u is clipped.
-    fn limits<T: Real>(&self) -> (T, T) {
-        if self.rectifies { (T::zero(), T::of(LIMIT)) } else { (T::neg_infinity(), T::infinity()) }
-    }
+/// Where u is clipped.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits<T> {
+    low: T,
+    high: T,
 }
 
-/// u between the limits; NaN stays NaN.
-#[inline(always)]
-fn clip<T: Real>(u: T, low: T, high: T) -> T {
-    let u = if u < low { low } else { u };
-    if u > high { high } else { u }
+impl<T: Real> Limits<T> {
+    /// Those of a rectifier, or none.
+    pub fn new(rectifies: bool) -> Self {
+        let (low, high) =
+            if rectifies { (T::zero(), T::of(LIMIT)) } else { (T::neg_infinity(), T::infinity()) };
+        Self { low, high }
+    }
+
+    /// u between the limits; NaN stays NaN.
+    #[inline(always)]
+    pub fn clip(self, u: T) -> T {
+        let u = if u < self.low { self.low } else { u };
+        if u > self.high { self.high } else { u }
+    }
+
+    /// A vector of numbers between the limits.
+    #[inline(always)]
+    pub fn clip_line(self, u: &[T; LANES]) -> [T; LANES] {
+        let mut line = *u;
+        for l in 0..LANES {
+            line[l] = self.clip(line[l]);
+        }
+        line
+    }
+
+    /// All of `from` between the limits, as the operation without bias gives them.
+    pub fn clip_all(self, from: &[T], to: &mut [T]) {
+        simd::vectorized(
+            #[inline(always)]
+            || {
+                let limits = self; // in registers
+                to.iter_mut().zip(from).for_each(|(to, &u)| *to = limits.clip(T::zero() + u));
+            },
+        );
+    }
+
+    /// The gradients `g` by what was clipped become those by `u`.
+    pub fn slopes(self, u: &[T], g: &mut [T]) {
+        simd::vectorized(
+            #[inline(always)]
+            || {
+                let limits = self; // in registers
+                g.iter_mut().zip(u).for_each(|(g, &u)| *g = limits.slope(u, *g));
+            },
+        );
+    }
+
+    /// The gradient by u where that by the clipped u is `g`.
+    #[inline(always)]
+    #[allow(clippy::needless_bitwise_bool)] // compilers make a gather of a limit that is not always looked at
+    pub fn slope(self, u: T, g: T) -> T {
+        if (u < self.low) | (u > self.high) { T::zero() } else { g }
+    }
 }
 
 #[cfg(test)]

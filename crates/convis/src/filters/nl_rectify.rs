@@ -1,9 +1,6 @@
 //! Rectifying.
 
-use convis_kernels::static_nonlinearity::StaticNonlinearity;
-
 use crate::layer::{Layer, Output, Part, Scope};
-use crate::tensor::Scalar;
 use crate::{Resolution, Result, Tensor};
 
 /// Negative values become 0.
@@ -58,9 +55,7 @@ impl Layer for NLRectify {
         self.resolution
     }
 
-    fn forward(&self, input: &Tensor, scope: &mut Scope<'_>) -> Result<Output> {
-        let rectify = StaticNonlinearity { signal: input.signal()?, rectifies: true, squares: false };
-        let parameters = [Scalar::constant(1.0), Scalar::constant(0.0)];
-        Ok(scope.apply(&rectify, &parameters, &[input], &[])?.into())
+    fn forward(&self, input: &Tensor, _: &mut Scope<'_>) -> Result<Output> {
+        Ok(input.rectify()?.into())
     }
 }

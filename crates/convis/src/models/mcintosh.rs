@@ -137,3 +137,44 @@ impl Layer for McIntosh {
         self.0.forward(input, scope)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::{GradientMode, Recorder, call, layers, parameters};
+    use crate::tensor::backward;
+    use crate::{NoiseId, State};
+
+    #[test]
+    fn rectifiers_are_computed_within_the_layers_behind_them_with_the_same_bits() {
+        let options =
+            McIntoshOptions { filter_size: [3, 3, 3], out_channels: 2, ..McIntoshOptions::default() };
+        let model = McIntosh::new(options, Resolution::default()).unwrap();
+        let numbers = (0..11 * 63).map(|i| ((i * 37) % 101) as f32 / 101.0 - 0.5).collect();
+        let movie = Tensor::from_vec(numbers, &[1, 1, 11, 9, 7]).unwrap();
+        let state = || State::new(NoiseId { seed: 0, model: 0, trial: 0 });
+        let bits = |x: &Tensor| x.to_f32().into_iter().map(f32::to_bits).collect::<Vec<_>>();
+        let with_gradients = |y: &Tensor| {
+            for (_, parameter) in parameters(&model) {
+                parameter.set_gradient(None);
+            }
+            backward(&[(y, y.detach())]).unwrap();
+            let mut all = vec![bits(y)];
+            all.extend(parameters(&model).iter().map(|(_, p)| bits(&p.gradient().unwrap())));
+            all
+        };
+        let stages: Vec<String> = layers(&model).into_iter().map(|(path, _)| path).collect();
+        let run = |recorder| call(&model, &movie, &mut state(), GradientMode::Call, recorder).unwrap();
+        let together = with_gradients(run(None).first().unwrap());
+        let mut recorder = Recorder { stages: stages.clone(), ..Recorder::default() };
+        assert_eq!(with_gradients(run(Some(&mut recorder)).first().unwrap()), together);
+        // A layer by itself computes all of its output.
+        let mut output = movie.clone();
+        for (path, layer) in layers(&model) {
+            let of_layer = call(&*layer, &output, &mut state(), GradientMode::Call, None).unwrap();
+            output = of_layer.first().unwrap().clone();
+            assert_eq!(bits(recorder.outputs[&path].first().unwrap()), bits(&output), "{path}");
+        }
+        assert_eq!(with_gradients(&output), together);
+    }
+}

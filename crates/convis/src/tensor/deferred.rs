@@ -14,6 +14,7 @@ use convis_kernels::bands::{self, Bandwise, Input, Link, MOST_INPUTS, Target};
 use convis_kernels::{Real, Signal};
 
 use super::buffer::Buffer;
+use super::rectified::Rectified;
 use super::{DType, Data, Numbers, Tensor};
 
 /// The numbers of a tensor: there, or to be computed.
@@ -21,6 +22,7 @@ use super::{DType, Data, Numbers, Tensor};
 pub(super) enum Contents {
     Ready(Data),
     Later(Arc<Later>),
+    Rectified(Arc<Rectified>),
 }
 
 impl Contents {
@@ -28,6 +30,7 @@ impl Contents {
         match self {
             Self::Ready(data) => data,
             Self::Later(later) => later.data(),
+            Self::Rectified(later) => later.data(),
         }
     }
 
@@ -35,6 +38,7 @@ impl Contents {
         match self {
             Self::Ready(data) => data.dtype(),
             Self::Later(later) => later.dtype,
+            Self::Rectified(later) => later.dtype(),
         }
     }
 }
@@ -143,6 +147,7 @@ pub(crate) fn defer<T: Numbers + Real>(
         let of_a_step = match &input.contents {
             Contents::Ready(_) => true,
             Contents::Later(later) => later.step.is_some(),
+            Contents::Rectified(_) => false,
         };
         if operation.looks_around() || !of_a_step {
             input.data();

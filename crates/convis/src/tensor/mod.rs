@@ -15,6 +15,7 @@ mod functions;
 mod indexing;
 mod matmul;
 mod record;
+mod rectified;
 mod reductions;
 mod shape;
 mod sum;

@@ -2,6 +2,8 @@
 //!
 //! This is the only place where kernels meet tensors: any operation becomes differentiable here.
 
+use std::sync::Arc;
+
 use convis_kernels::{Gradients, Operation, Real};
 
 use super::buffer::{Buffer, Element};
@@ -53,6 +55,13 @@ fn apply_as<T: Numbers + Real, O: Operation>(
     inputs: &[&Tensor],
     state: &[Tensor],
 ) -> Result<(Tensor, Vec<Tensor>)> {
+    // What is read here alone need not be rectified in memory before.
+    if let Some(movie) = inputs[0].rectified_from()
+        && let Some(operation) = operation.of_rectified()
+    {
+        let inputs: Vec<&Tensor> = std::iter::once(&movie).chain(inputs[1..].iter().copied()).collect();
+        return apply_as::<T, O>(&operation, parameters, &inputs, state);
+    }
     let values: Vec<f64> = parameters.iter().map(Scalar::value).collect();
     let movies = numbers::<T>(inputs.iter().copied())?;
     let before = numbers::<T>(state.iter())?;
@@ -68,27 +77,37 @@ fn apply_as<T: Numbers + Real, O: Operation>(
     let output = Tensor::from_buffer(output, &shape)?;
     let after: Vec<Tensor> =
         after.into_iter().zip(state).map(|(x, s)| Tensor::from_vec(x, s.shape())).collect::<Result<_>>()?;
+    let node = record::<T, O>(operation, parameters, inputs, state, &shape);
+    let source = |output| node.as_ref().map(|node| Source::Node { node: node.clone(), output });
+    let after = after.into_iter().enumerate().map(|(s, x)| x.with_source(source(1 + s))).collect();
+    Ok((output.with_source(source(0)), after))
+}
 
+/// The record of an operation, where any parameter, input or state has a source.
+pub(super) fn record<T: Numbers + Real, O: Operation>(
+    operation: &O,
+    parameters: &[Scalar],
+    inputs: &[&Tensor],
+    state: &[Tensor],
+    output_shape: &[usize],
+) -> Option<Arc<Node>> {
     let sources: Vec<Option<Source>> = (inputs.iter().map(|x| x.source().cloned()))
         .chain(state.iter().map(|x| x.source().cloned()))
         .chain(parameters.iter().map(|x| x.source.clone()))
         .collect();
     if sources.iter().all(Option::is_none) {
-        return Ok((output, after));
+        return None;
     }
     let record = Record {
         operation: operation.clone(),
-        values,
+        values: parameters.iter().map(Scalar::value).collect(),
         wanted: sources.iter().map(Option::is_some).collect(),
-        output_shape: shape.to_vec(),
+        output_shape: output_shape.to_vec(),
         // What is kept must not change under us: borrowed memory is copied.
-        inputs: inputs.iter().map(|x| x.detach().owned()).collect(),
-        state: state.iter().map(|x| x.detach().owned()).collect(),
+        inputs: inputs.iter().map(|x| x.kept()).collect(),
+        state: state.iter().map(Tensor::kept).collect(),
     };
-    let node = Node::new(sources, 1 + after.len(), move |gradients| record.adjoint::<T>(gradients));
-    let source = |output| Some(Source::Node { node: node.clone(), output });
-    let after = after.into_iter().enumerate().map(|(s, x)| x.with_source(source(1 + s))).collect();
-    Ok((output.with_source(source(0)), after))
+    Some(Node::new(sources, 1 + state.len(), move |gradients| record.adjoint::<T>(gradients)))
 }
 
 fn numbers<'a, T: Numbers>(tensors: impl Iterator<Item = &'a Tensor>) -> Result<Vec<&'a [T]>> {

@@ -63,9 +63,9 @@ impl<T: Real> Images<'_, T> {
         let parts: Vec<_> = to.parts().into_iter().filter(|part| blocks.contains(&part.block)).collect();
         let work = parts.len() * LANES * work(fft);
         let (rows, columns) = (extent(&self.rows), extent(&self.columns));
+        let blank = vec![T::zero(); rows.end * self.width];
         parallel::for_each(parts, work, |mut to| {
             let mut frames = [&[][..]; LANES];
-            let blank = vec![T::zero(); rows.end * self.width];
             let at = first + to.block * LANES;
             for (l, frame) in frames.iter_mut().enumerate().take(self.frames.saturating_sub(at)) {
                 *frame = (self.frame)(to.plane, at + l).unwrap_or(&blank);
@@ -172,6 +172,7 @@ fn images<T: Real>(
                         }
                         simd::transpose(&mut square);
                         for (frame, line) in output.chunks_mut(place.pixels).zip(&square) {
+                            simd::prefetch_line(frame, first + i * LANES + simd::AHEAD);
                             let to = &mut frame[first + i * LANES..][..pixels.len()];
                             match to.first_chunk_mut::<LANES>() {
                                 Some(to) => write(plane, to, line),
