@@ -6,7 +6,8 @@
 //! `CONVIS_NUM_THREADS` sets the number of threads (default: the processors that this process may use).
 #![allow(unsafe_code)] // one global pointer: a lock might be held by nobody after a fork
 
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -96,9 +97,105 @@ pub fn map<I: Send, R: Send>(items: Vec<I>, work: usize, f: impl Fn(I) -> R + Sy
     }
 }
 
+/// Calls `f` on every item in every step, all items of a step before any of the next; `work` is that of a step.
+///
+/// Who finds a step unfinished waits for the others awake: steps may be as short as some microseconds. Only items that
+/// somebody works on are waited for, so that it does not matter when, or whether, the other threads come.
+pub(crate) fn in_steps<I: Send>(
+    items: &mut [I],
+    steps: usize,
+    work: usize,
+    f: impl Fn(usize, &mut I) + Sync + Send,
+) {
+    if items.len() < 2 || !is_shared(work) {
+        for step in 0..steps {
+            items.iter_mut().for_each(|item| f(step, item));
+        }
+        return;
+    }
+    let helpers = threads().min(items.len());
+    // Every item with the step that is next.
+    let items: Vec<_> = items.iter_mut().map(|item| Mutex::new((0, item))).collect();
+    let done = AtomicUsize::new(0);
+    let help = |helper: usize| {
+        let _guard = EndOnPanic(&done);
+        for step in 0..steps {
+            if !wait_for(&done, step * items.len()) {
+                return;
+            }
+            // Helpers begin at different items, the same in every step: these are in their caches.
+            let first = helper * items.len() / helpers;
+            for item in items[first..].iter().chain(&items[..first]) {
+                // Who holds the item will do it, or look for it in a moment, in its own turn.
+                if let Ok(mut item) = item.try_lock()
+                    && item.0 == step
+                {
+                    f(step, item.1);
+                    item.0 += 1;
+                    done.fetch_add(1, Ordering::Release);
+                }
+            }
+        }
+    };
+    install(|| (0..helpers).into_par_iter().with_max_len(1).for_each(help));
+}
+
+/// Waits until so many items are done; false where that will not be, as something panicked.
+fn wait_for(done: &AtomicUsize, wanted: usize) -> bool {
+    let mut looks = 0;
+    loop {
+        let done = done.load(Ordering::Acquire);
+        if done >= wanted {
+            return done < ENDED;
+        }
+        looks += 1;
+        if looks < 2000 { std::hint::spin_loop() } else { std::thread::yield_now() }
+    }
+}
+
+/// As many items are never done.
+const ENDED: usize = usize::MAX / 2;
+
+/// Lets the others go, who would wait for ever for what a thread has not finished.
+struct EndOnPanic<'a>(&'a AtomicUsize);
+
+impl Drop for EndOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(ENDED, Ordering::Release);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_step_sees_all_of_the_one_before() {
+        for threads in [1, 2, 3, 7] {
+            let (items, steps) = (5, 400);
+            let seen: Vec<AtomicUsize> = (0..items).map(|_| AtomicUsize::new(0)).collect();
+            let mut own: Vec<usize> = (0..items).collect();
+            with_threads(threads, || {
+                in_steps(&mut own, steps, 1_000_000, |step, item| {
+                    assert!(seen.iter().all(|n| [step, step + 1].contains(&n.load(Ordering::Relaxed))));
+                    assert_eq!(seen[*item].fetch_add(1, Ordering::Relaxed), step);
+                });
+            });
+            assert!(seen.iter().all(|n| n.load(Ordering::Relaxed) == steps));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "in the third step")]
+    fn a_panic_ends_all_steps() {
+        with_threads(2, || {
+            in_steps(&mut [0, 1, 2], 10, 1_000_000, |step, item| {
+                assert!(step < 2 || *item != 1, "in the third step");
+            });
+        });
+    }
 
     #[test]
     fn results_keep_the_order_of_the_items() {

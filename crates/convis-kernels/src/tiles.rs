@@ -70,6 +70,45 @@ impl<T> TileMut<'_, T> {
     }
 }
 
+/// A movie that threads write and read in turns.
+pub(crate) struct Shared<'a, T> {
+    first: *mut T,
+    len: usize,
+    _movie: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: it is an exclusive borrow of a slice; who takes parts of it promises that they are taken in turns.
+unsafe impl<T: Send + Sync> Sync for Shared<'_, T> {}
+
+impl<'a, T> Shared<'a, T> {
+    pub const fn new(movie: &'a mut [T]) -> Self {
+        Self { first: movie.as_mut_ptr(), len: movie.len(), _movie: PhantomData }
+    }
+
+    /// A part to read.
+    ///
+    /// # Safety
+    /// While it is read, no number of it is written.
+    #[inline(always)]
+    pub unsafe fn part(&self, part: Range<usize>) -> &[T] {
+        assert!(part.start <= part.end && part.end <= self.len);
+        // SAFETY: the part lies in the slice that this value borrows; the rest is promised.
+        unsafe { std::slice::from_raw_parts(self.first.add(part.start), part.len()) }
+    }
+
+    /// A part to write.
+    ///
+    /// # Safety
+    /// While it is written, nobody else reads or writes a number of it.
+    #[allow(clippy::mut_from_ref)] // that is what it is for
+    #[inline(always)]
+    pub unsafe fn part_mut(&self, part: Range<usize>) -> &mut [T] {
+        assert!(part.start <= part.end && part.end <= self.len);
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts_mut(self.first.add(part.start), part.len()) }
+    }
+}
+
 /// Cuts a movie (or, with `signal.frames == 1`, a state array) into its [`tiles`].
 pub(crate) fn split<'a, T>(movie: &'a mut [T], signal: &Signal) -> Vec<TileMut<'a, T>> {
     split_at(movie, signal, &tiles(signal))

@@ -3,12 +3,14 @@
 //! Without feedback (λ = 0 and no conductance left from before) every pixel runs by itself and the conductance is
 //! a constant: one low-pass. With feedback a frame needs what lies around every pixel two frames before it: the rows of
 //! two frames at a time are shared between threads.
+#![allow(unsafe_code)] // bands read what others wrote in the step before
 
 use std::ops::Range;
 
 use super::{Constants, GainControl};
 use crate::bands::{self, ByPixel, Pixelwise};
 use crate::separable_blur::{Rows, blur_rows};
+use crate::tiles::Shared;
 use crate::{Real, Signal, parallel, simd};
 
 pub(super) fn gain_control<T: Real>(
@@ -128,27 +130,26 @@ fn with_feedback<T: Real>(
     let rows = Rows::new(&constants.taps, constants.lambda, band + 2 * radius, width);
     let mut bands: Vec<_> =
         a.chunks_mut(band * width).enumerate().map(|(i, a)| Band::new(&rows, i * band, a)).collect();
-    for first in (0..signal.frames).step_by(TOGETHER) {
-        let frames = TOGETHER.min(signal.frames - first);
-        let (done, now) = output.split_at_mut(first * pixels);
+    let (v_before, frames_of_v) = (&*v, Shared::new(output));
+    let steps = signal.frames.div_ceil(TOGETHER);
+    parallel::in_steps(&mut bands, steps, TOGETHER * work, |step, band| {
+        let first = step * TOGETHER;
         // V of the two frames before; the first of a chunk needs A alone, which is there.
         let before = [2, 1].map(|back| match first.checked_sub(back) {
-            Some(t) => Some(&done[t * pixels..(t + 1) * pixels]),
-            None => (first + 1 == back).then_some(&*v),
+            // SAFETY: these frames were written in the steps before.
+            Some(t) => Some(unsafe { frames_of_v.part(t * pixels..(t + 1) * pixels) }),
+            None => (first + 1 == back).then_some(v_before),
         });
-        let mut items: Vec<_> = bands.iter_mut().map(|band| (band, [None, None])).collect();
-        for (k, frame) in now.chunks_mut(pixels).take(frames).enumerate() {
-            for (item, part) in items.iter_mut().zip(frame.chunks_mut(band * width)) {
-                item.1[k] = Some(part);
-            }
-        }
-        parallel::for_each(items, frames * work, |(band, now)| {
-            simd::vectorized(
-                #[inline(always)]
-                || band.advance(&membrane, &rows, before, &input[first * pixels..], now),
-            );
+        let now = std::array::from_fn(|k| {
+            let start = (first + k) * pixels + band.first_row * width;
+            // SAFETY: every band has rows of its own, and steps after this one read them.
+            (first + k < signal.frames).then(|| unsafe { frames_of_v.part_mut(start..start + band.a.len()) })
         });
-    }
+        simd::vectorized(
+            #[inline(always)]
+            || band.advance(&membrane, &rows, before, &input[first * pixels..], now),
+        );
+    });
     // A after the last frame, from V of the one before it.
     let before = if signal.frames == 1 { &*v } else { &output[(signal.frames - 2) * pixels..] };
     parallel::for_each(bands, work, |mut band| {
