@@ -127,7 +127,7 @@ fn with_feedback<T: Real>(
     // Threads meet after every other frame; no bit depends on how they share it.
     let shared = parallel::is_shared(TOGETHER * work);
     let band = signal.height.div_ceil(if shared { bands::number(pixels, BAND_PIXELS) } else { 1 });
-    let rows = Rows::new(&constants.taps, constants.lambda, band + 2 * radius, width);
+    let rows = Rows::new(&constants.taps, constants.lambda, band + 2 * radius, width).of_whole_vectors();
     let mut bands: Vec<_> =
         a.chunks_mut(band * width).enumerate().map(|(i, a)| Band::new(&rows, i * band, a)).collect();
     let (v_before, frames_of_v) = (&*v, Shared::new(output));
@@ -174,7 +174,7 @@ struct Band<'a, T> {
 
 impl<'a, T: Real> Band<'a, T> {
     fn new(rows: &Rows<T>, first_row: usize, a: &'a mut [T]) -> Self {
-        let squares = a.len() + 2 * rows.radius() * rows.width;
+        let squares = (a.len() / rows.width + 2 * rows.radius()) * rows.stride;
         // Rows that fill whole vectors together.
         let unit = T::LANES >> rows.width.trailing_zeros().min(T::LANES.trailing_zeros());
         let block = BLOCK_PIXELS.div_ceil(unit * rows.width) * unit * rows.width;
@@ -191,7 +191,7 @@ impl<'a, T: Real> Band<'a, T> {
     #[inline(always)]
     fn square(&mut self, k: usize, rows: &Rows<T>, v: &[T]) {
         let last = v.len() / rows.width - 1;
-        for (i, squares) in self.squares[k].chunks_exact_mut(rows.width).enumerate() {
+        for (i, squares) in self.squares[k].chunks_exact_mut(rows.stride).enumerate() {
             let row = (self.first_row + i).saturating_sub(rows.radius()).min(last);
             for (square, &v) in squares.iter_mut().zip(&v[row * rows.width..][..rows.width]) {
                 *square = v * v;

@@ -16,16 +16,23 @@ pub(crate) struct Rows<T> {
     pub(super) along: Vec<T>,
     pub(super) height: usize,
     pub width: usize,
+    /// Numbers from a row of a frame to the next.
+    pub stride: usize,
 }
 
 impl<T: Real> Rows<T> {
     pub fn new(taps: &Taps, gain: f64, height: usize, width: usize) -> Self {
-        Self { down: taps.weight_as(gain), along: taps.weight_as(1.0), height, width }
+        Self { down: taps.weight_as(gain), along: taps.weight_as(1.0), height, width, stride: width }
     }
 
     /// The same weights, at distance 0, 1 …, down a column and along a row.
     pub fn symmetric(weights: Vec<T>, height: usize, width: usize) -> Self {
-        Self { down: weights.clone(), along: weights, height, width }
+        Self { down: weights.clone(), along: weights, height, width, stride: width }
+    }
+
+    /// The same of frames whose rows fill whole vectors.
+    pub fn of_whole_vectors(self) -> Self {
+        Self { stride: self.width.next_multiple_of(T::LANES), ..self }
     }
 
     /// Rows and columns around a pixel that enter its sum, on one side.
@@ -147,7 +154,7 @@ pub(super) fn sum_rows<T: Real, const ZEROS: bool>(
     out: &mut [T],
 ) {
     let last = (row + taps.len() - 1).min(rows.height - 1);
-    let room = out.len().min(frame.len() - last * rows.width);
+    let room = out.len().min(frame.len() - last * rows.stride);
     in_blocks!(rows.width, room, sum_rows_in_blocks::<T, ZEROS>(rows, taps, frame, row, out));
 }
 
@@ -162,7 +169,7 @@ fn sum_rows_in_blocks<T: Real, const ZEROS: bool, const B: usize>(
     let zeros = [T::zero(); B];
     let (width, last) = (rows.width, rows.height - 1);
     for start in block_starts(width, B) {
-        let block = |row: usize| &frame[row * width + start..][..B];
+        let block = |row: usize| &frame[row * rows.stride + start..][..B];
         let mut sum = [T::zero(); B];
         let x = block(row);
         for l in 0..B {
