@@ -109,7 +109,9 @@ pub(crate) fn in_steps<I: Send>(
 ) {
     if items.len() < 2 || !is_shared(work) {
         for step in 0..steps {
-            items.iter_mut().for_each(|item| f(step, item));
+            for item in &mut *items {
+                f(step, item);
+            }
         }
         return;
     }
