@@ -125,6 +125,10 @@ pub(crate) fn in_steps<I: Send>(
             if !wait_for(&done, step * items.len()) {
                 return;
             }
+            // Who comes late has missed some steps.
+            if done.load(Ordering::Relaxed) >= (step + 1) * items.len() {
+                continue;
+            }
             // Helpers begin at different items, the same in every step: these are in their caches.
             let first = helper * items.len() / helpers;
             for item in items[first..].iter().chain(&items[..first]) {
