@@ -72,15 +72,18 @@ fn multiply_add_rate(threads: usize) -> f64 {
         seconds(5, || {
             parallel::for_each((0..threads).collect(), usize::MAX, |i: usize| {
                 let (factor, term) = (black_box(0.999f32), black_box(i as f32));
-                let mut x = black_box([1.0f32; NUMBERS]);
-                simd::vectorized(
+                let x = black_box([1.0f32; NUMBERS]);
+                let x = simd::vectorized(
                     #[inline(always)]
                     || {
+                        // A copy: it stays in registers.
+                        let mut x = x;
                         for _ in 0..TIMES {
                             for x in &mut x {
                                 *x = x.mul_add(factor, term);
                             }
                         }
+                        x
                     },
                 );
                 black_box(x);
