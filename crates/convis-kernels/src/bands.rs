@@ -188,17 +188,18 @@ fn run_band<T: Real>(
 ) {
     let n = tile.len();
     let mut targets = Vec::with_capacity(chain.len());
-    let mut states: Vec<Vec<&mut [T]>> = Vec::with_capacity(chain.len());
+    // States are kept apart until the end: parts of one array meet within a line of the cache, which two processors would
+    // take from each other in every frame.
+    let mut kept_states: Vec<Vec<Vec<T>>> = Vec::with_capacity(chain.len());
     for band in &mut bands {
         let here = signal.state_at(tile.plane, &tile.pixels);
-        let arrays = band.state.iter_mut().map(|(before, after)| {
-            let after = after.frame(0);
-            after.copy_from_slice(&before[here.clone()]);
-            after
-        });
-        states.push(arrays.collect());
+        kept_states.push(band.state.iter().map(|(before, _)| before[here.clone()].to_vec()).collect());
         targets.push(band.target.take());
     }
+    let mut states: Vec<Vec<&mut [T]>> = kept_states
+        .iter_mut()
+        .map(|arrays| arrays.iter_mut().map(|array| &mut array[..]).collect())
+        .collect();
     // Movies that are read. Where a band is a part of the frame, the next one lies far away, and the processor does not look
     // for it by itself.
     let mut movies: Vec<&[T]> = vec![];
@@ -247,6 +248,11 @@ fn run_band<T: Real>(
                     }
                 }
             }
+        }
+    }
+    for (band, arrays) in bands.iter_mut().zip(&kept_states) {
+        for ((_, after), array) in band.state.iter_mut().zip(arrays) {
+            after.frame(0).copy_from_slice(array);
         }
     }
 }

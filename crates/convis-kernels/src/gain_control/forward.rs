@@ -129,7 +129,7 @@ fn with_feedback<T: Real>(
     let band = signal.height.div_ceil(if shared { bands::number(pixels, BAND_PIXELS) } else { 1 });
     let rows = Rows::new(&constants.taps, constants.lambda, band + 2 * radius, width).of_whole_vectors();
     let mut bands: Vec<_> =
-        a.chunks_mut(band * width).enumerate().map(|(i, a)| Band::new(&rows, i * band, a)).collect();
+        a.chunks(band * width).enumerate().map(|(i, a)| Band::new(&rows, i * band, a)).collect();
     let (v_before, frames_of_v) = (&*v, Shared::new(output));
     let steps = signal.frames.div_ceil(TOGETHER);
     parallel::in_steps(&mut bands, steps, TOGETHER * work, |step, band| {
@@ -152,19 +152,22 @@ fn with_feedback<T: Real>(
     });
     // A after the last frame, from V of the one before it.
     let before = if signal.frames == 1 { &*v } else { &output[(signal.frames - 2) * pixels..] };
-    parallel::for_each(bands, work, |mut band| {
+    let bands = bands.into_iter().zip(a.chunks_mut(band * width)).collect();
+    parallel::for_each(bands, work, |(mut band, a): (Band<T>, &mut [T])| {
         simd::vectorized(
             #[inline(always)]
             || band.adapt(&membrane, &rows, &before[..pixels]),
         );
+        a.copy_from_slice(&band.a);
     });
     v.copy_from_slice(&output[(signal.frames - 1) * pixels..]);
 }
 
 /// Some rows of a plane, and working memory for them.
-struct Band<'a, T> {
+struct Band<T> {
     first_row: usize,
-    a: &'a mut [T],
+    /// Its own copy: parts of one array meet within a line of the cache, which two processors would take from each other.
+    a: Vec<T>,
     /// V² of two frames, with the rows around those of the band.
     squares: [Vec<T>; TOGETHER],
     /// λ·B V² of some rows.
@@ -172,15 +175,15 @@ struct Band<'a, T> {
     padded: Vec<T>,
 }
 
-impl<'a, T: Real> Band<'a, T> {
-    fn new(rows: &Rows<T>, first_row: usize, a: &'a mut [T]) -> Self {
+impl<T: Real> Band<T> {
+    fn new(rows: &Rows<T>, first_row: usize, a: &[T]) -> Self {
         let squares = (a.len() / rows.width + 2 * rows.radius()) * rows.stride;
         // Rows that fill whole vectors together.
         let unit = T::LANES >> rows.width.trailing_zeros().min(T::LANES.trailing_zeros());
         let block = BLOCK_PIXELS.div_ceil(unit * rows.width) * unit * rows.width;
         Self {
             first_row,
-            a,
+            a: a.to_vec(),
             squares: [(); TOGETHER].map(|()| vec![T::zero(); squares]),
             contrast: vec![T::zero(); block],
             padded: rows.scratch(),
