@@ -22,10 +22,11 @@ MODULES = ["convis", *(m.name for m in pkgutil.walk_packages(convis.__path__, "c
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_the_examples_in_the_documentation_run(name):
+def test_the_examples_in_the_documentation_run(name, tmp_path, monkeypatch):
     if name == "convis.torch":
         pytest.importorskip("torch", reason="PyTorch is not installed")
     module = importlib.import_module(name)
+    monkeypatch.chdir(tmp_path)  # where examples may leave files
     convis.seed(0)
     result = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     assert result.failed == 0
