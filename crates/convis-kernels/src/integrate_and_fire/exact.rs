@@ -6,6 +6,7 @@
 
 use super::{Neuron, Spike, Step, noise_of_rest, refractory_s};
 use crate::random::{BLOCK, Use, normal};
+use crate::real::ln_of_normal;
 use crate::{Real, simd};
 
 /// Neurons that are advanced together.
@@ -160,7 +161,7 @@ fn crosses(e: f64, start: f64, end: f64) -> bool {
 /// Time from `start` to the threshold, s, where the potential reaches it.
 #[inline(always)]
 fn charging_s(leak_hz: f64, e: f64, start: f64) -> f64 {
-    let time = ((e - start) / (e - 1.0)).ln_of_normal() / leak_hz;
+    let time = ln_of_normal((e - start) / (e - 1.0)) / leak_hz;
     if start >= 1.0 { 0.0 } else { time }
 }
 

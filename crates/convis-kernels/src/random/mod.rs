@@ -65,7 +65,7 @@ pub const BLOCK: usize = 4 * LANES;
 #[inline(always)]
 pub(crate) fn counter(block: u32, lane: u32, plane: u32, purpose: u32, step: u64) -> [u32; 4] {
     // Step in words 2 and 3; plane and use share word 1: 2²⁰ planes, 2¹² uses.
-    [block * 16 + lane, plane << 12 | purpose & 0xfff, step as u32, (step >> 32) as u32]
+    [block * LANES as u32 + lane, plane << 12 | purpose & 0xfff, step as u32, (step >> 32) as u32]
 }
 
 /// A uniform number in [0, 1), the same as the vector code would draw for this place.
@@ -109,8 +109,8 @@ pub(crate) fn fill_words(
 /// The 32 random bits of one place.
 pub(crate) fn word(key: Key, plane: usize, pixel: usize, purpose: u32, step: u64) -> u32 {
     let (block, within) = (pixel / BLOCK, pixel % BLOCK);
-    let counter = counter(block as u32, (within % 16) as u32, plane as u32, purpose, step);
-    philox::philox4x32(counter, key.0)[within / 16]
+    let counter = counter(block as u32, (within % LANES) as u32, plane as u32, purpose, step);
+    philox::philox4x32(counter, key.0)[within / LANES]
 }
 
 #[cfg(test)]

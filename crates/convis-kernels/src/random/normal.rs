@@ -57,11 +57,11 @@ pub(crate) fn fill_inline(
 /// The deviate of one pixel: equal to what [`fill`] writes for it.
 pub fn normal(key: Key, plane: usize, pixel: usize, purpose: u32, step: u64) -> f32 {
     let (block, within) = ((pixel / BLOCK) as u32, pixel % BLOCK);
-    let counter = counter(block, (within % 16) as u32, plane as u32, purpose, step);
+    let counter = counter(block, (within % LANES) as u32, plane as u32, purpose, step);
     let words = super::philox::philox4x32(counter, key.0);
-    let pair = within / 32 * 2;
+    let pair = within / (2 * LANES) * 2;
     let (cos, sin) = box_muller(words[pair], words[pair + 1]);
-    if within / 16 % 2 == 0 { cos } else { sin }
+    if within / LANES % 2 == 0 { cos } else { sin }
 }
 
 /// The deviates of the blocks whose first counter is `first`.

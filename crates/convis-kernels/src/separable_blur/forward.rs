@@ -1,5 +1,5 @@
 //! [`SeparableBlur`], fast: for every output row the rows around it are summed into one padded row, which is then
-//! summed along itself. Nothing larger than a row is stored in between.
+//! summed along itself. Nothing larger than a few rows is stored in between.
 
 use std::any::Any;
 
