@@ -61,7 +61,7 @@ pub fn normal(key: Key, plane: usize, pixel: usize, purpose: u32, step: u64) -> 
     let words = super::philox::philox4x32(counter, key.0);
     let pair = within / (2 * LANES) * 2;
     let (cos, sin) = box_muller(words[pair], words[pair + 1]);
-    if within / LANES % 2 == 0 { cos } else { sin }
+    if (within / LANES).is_multiple_of(2) { cos } else { sin }
 }
 
 /// The deviates of the blocks whose first counter is `first`.
