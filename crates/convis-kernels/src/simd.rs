@@ -197,6 +197,76 @@ fn transpose_with_avx512(square: &mut [[f32; LANES]; LANES]) {
     *square = unsafe { std::mem::transmute::<[__m512; LANES], [[f32; LANES]; LANES]>(x) };
 }
 
+/// w₀·x[i] + `Σⱼ wⱼ·(x[i−j] + x[i+j])` for the `B` numbers in the middle of `x`, which has `LANES` more on both sides. False
+/// where this processor has no better way than a loop over blocks of `x`: call it within [`vectorized`].
+#[inline(always)]
+pub(crate) fn sum_around<T: Real, const B: usize>(weights: &[T], x: &[T], sums: &mut [T; B]) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if matches!(B, 32 | 64)
+        && (2..=LANES).contains(&weights.len())
+        && level() == Level::Avx512
+        && let Some(sums) = (sums as &mut dyn Any).downcast_mut::<[f32; B]>()
+    {
+        assert_eq!(x.len(), B + 2 * LANES, "numbers around a block");
+        // SAFETY: `sums` are single precision, and so then are all.
+        let [weights, x] =
+            [weights, x].map(|numbers| unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast(), numbers.len()) });
+        // SAFETY: `level` returns only levels that the processor was found to have.
+        unsafe {
+            match B {
+                64 => sum_around_with_avx512::<4>(weights, x, sums),
+                _ => sum_around_with_avx512::<2>(weights, x, sums),
+            }
+        }
+        return true;
+    }
+    false
+}
+
+/// The numbers beside those of a vector come from two vectors that are in registers: nearly every vector read from memory
+/// between them would lie in two lines of the cache, which takes twice as long.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn sum_around_with_avx512<const V: usize>(weights: &[f32], x: &[f32], sums: &mut [f32]) {
+    use std::arch::x86_64::{
+        _mm512_add_ps, _mm512_alignr_epi32, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_loadu_ps,
+        _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    };
+    assert!(x.len() == (V + 2) * LANES && sums.len() == V * LANES, "numbers around a block");
+    let vector = |i: usize| {
+        // SAFETY: there are V + 2 vectors.
+        unsafe { _mm512_loadu_ps(x.as_ptr().add(i * LANES)) }
+    };
+    let (first, last) = (vector(0), vector(V + 1));
+    let mut middle = [_mm512_setzero_ps(); V];
+    let mut sum = middle;
+    let weight = _mm512_set1_ps(weights[0]);
+    for i in 0..V {
+        middle[i] = vector(i + 1);
+        sum[i] = _mm512_mul_ps(weight, middle[i]);
+    }
+    macro_rules! add {
+        ($($distance:literal $rest:literal),*) => {
+            $(if let Some(&weight) = weights.get($distance) {
+                let weight = _mm512_set1_ps(weight);
+                for i in 0..V {
+                    let before = _mm512_castps_si512(if i == 0 { first } else { middle[i - 1] });
+                    let here = _mm512_castps_si512(middle[i]);
+                    let after = _mm512_castps_si512(if i + 1 == V { last } else { middle[i + 1] });
+                    let before = _mm512_castsi512_ps(_mm512_alignr_epi32::<$rest>(here, before));
+                    let after = _mm512_castsi512_ps(_mm512_alignr_epi32::<$distance>(after, here));
+                    sum[i] = _mm512_add_ps(sum[i], _mm512_mul_ps(weight, _mm512_add_ps(before, after)));
+                }
+            })*
+        };
+    }
+    add!(1 15, 2 14, 3 13, 4 12, 5 11, 6 10, 7 9, 8 8, 9 7, 10 6, 11 5, 12 4, 13 3, 14 2, 15 1);
+    for (i, sum) in sum.into_iter().enumerate() {
+        // SAFETY: there are V vectors.
+        unsafe { _mm512_storeu_ps(sums.as_mut_ptr().add(i * LANES), sum) };
+    }
+}
+
 /// Numbers from those that are read to those worth asking for, where many rows are read at once.
 pub(crate) const AHEAD: usize = 8 * LANES;
 

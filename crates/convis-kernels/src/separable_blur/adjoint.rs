@@ -62,9 +62,9 @@ impl<T: Real> Transposed<T> {
 
     /// Rows `first ‥` of the transpose of a frame.
     pub fn band(&self, frame: &[T], first: usize, padded: &mut Vec<T>, out: &mut [T]) {
-        let (width, radius) = (self.rows.width, self.rows.along.len() - 1);
+        let width = self.rows.width;
         padded.clear();
-        padded.resize(width + 2 * radius, T::zero());
+        padded.resize(width + 2 * self.rows.margin(), T::zero());
         simd::vectorized(
             #[inline(always)]
             || {
@@ -78,8 +78,8 @@ impl<T: Real> Transposed<T> {
     #[inline(always)]
     fn row(&self, frame: &[T], row: usize, padded: &mut [T], out: &mut [T]) {
         let Self { rows, beyond: [beyond_down, beyond_along] } = self;
-        let (width, last, radius) = (rows.width, rows.height - 1, rows.along.len() - 1);
-        let middle = &mut padded[radius..radius + width];
+        let (width, last, margin) = (rows.width, rows.height - 1, rows.margin());
+        let middle = &mut padded[margin..margin + width];
         sum_rows::<T, true>(rows, &rows.down, frame, row, middle);
         for (border, toward) in [(0, 1), (last, -1)] {
             if row == border {
@@ -92,7 +92,7 @@ impl<T: Real> Transposed<T> {
             }
         }
         sum_along(&rows.along, padded, width, out);
-        let middle = &padded[radius..radius + width];
+        let middle = &padded[margin..margin + width];
         let collected = |pixels: &mut dyn Iterator<Item = &T>| {
             beyond_along.iter().zip(pixels).fold(T::zero(), |sum, (&k, &x)| sum + k * x)
         };

@@ -1,10 +1,13 @@
 //! [`SeparableBlur`], fast: for every output row the rows around it are summed into one padded row, which is then
 //! summed along itself. Nothing larger than a few rows is stored in between.
+#![allow(unsafe_code)] // blocks that were found to lie within a frame
 
 use std::any::Any;
+use std::ops::Range;
 
 use super::Taps;
 use crate::bands::{Band, Bandwise, Output};
+use crate::scratch::LANES;
 use crate::{Real, simd};
 
 /// The kernel of a blur and the frames it is for.
@@ -50,17 +53,23 @@ impl<T: Real> Rows<T> {
     }
 
     fn padded_width(&self) -> usize {
-        self.width.max(BLOCK) + 2 * self.radius()
+        self.width.max(BLOCK) + 2 * self.margin()
+    }
+
+    /// Numbers before and behind a padded row, of which those next to it are read: whole vectors.
+    pub(super) fn margin(&self) -> usize {
+        margin::<T>(&self.along)
     }
 
     /// The rows around `row`, weighted by `taps`, into a row with its replicated border.
     #[inline(always)]
     pub(super) fn column_sums(&self, taps: &[T], frame: &[T], row: usize, padded: &mut [T]) {
-        let (left, rest) = padded.split_at_mut(self.radius());
+        let (radius, margin) = (self.radius(), self.margin());
+        let (left, rest) = padded.split_at_mut(margin);
         sum_rows::<T, false>(self, taps, frame, row, rest);
-        left.fill(rest[0]);
+        left[margin - radius..].fill(rest[0]);
         let last = rest[self.width - 1];
-        rest[self.width..self.width + left.len()].fill(last);
+        rest[self.width..self.width + radius].fill(last);
     }
 }
 
@@ -118,29 +127,54 @@ const TOGETHER: usize = 8;
 /// Numbers of a row that are summed together, at most.
 const BLOCK: usize = 64;
 
-/// Where blocks of `size` start so that they cover `0..width`. The last one overlaps its neighbour where the width
+/// [`Rows::margin`] where these are the weights along a row.
+fn margin<T: Real>(along: &[T]) -> usize {
+    (along.len() - 1).next_multiple_of(T::LANES)
+}
+
+/// Where blocks of `size` start so that they cover some columns. The last one overlaps its neighbour where their number
 /// is no multiple: every number is computed the same way whatever its block, so computing it twice is no harm. A block that
 /// is wider than the row runs over into the next one.
 #[inline(always)]
-fn block_starts(width: usize, size: usize) -> impl Iterator<Item = usize> {
-    (0..width.div_ceil(size)).map(move |i| (i * size).min(width.saturating_sub(size)))
+fn block_starts(columns: Range<usize>, size: usize) -> impl Iterator<Item = usize> {
+    let last = columns.end.saturating_sub(size);
+    columns.step_by(size).map(move |start| start.min(last))
 }
 
-/// Calls a function for the size of blocks that suits a row best; `room` are the numbers from its start to the end of what
-/// may be read and written.
+/// Calls a function for columns and a size of blocks, so that they suit a row best; `room` are the numbers from its start to
+/// the end of what may be read and written.
 macro_rules! in_blocks {
     ($width:expr, $room:expr, $sum:ident::<T $(, $option:ident)?>($($argument:expr),*)) => {
         match $width {
-            64.. => $sum::<T, $($option,)? 64>($($argument),*),
-            33.. if $room >= 64 => $sum::<T, $($option,)? 64>($($argument),*),
-            32.. => $sum::<T, $($option,)? 32>($($argument),*),
-            17.. if $room >= 32 => $sum::<T, $($option,)? 32>($($argument),*),
-            16.. => $sum::<T, $($option,)? 16>($($argument),*),
-            9.. if $room >= 16 => $sum::<T, $($option,)? 16>($($argument),*),
-            4.. => $sum::<T, $($option,)? 4>($($argument),*),
-            _ => $sum::<T, $($option,)? 1>($($argument),*),
+            64.. => {
+                let whole = $width - $width % 64;
+                $sum::<T, $($option,)? 64>($($argument,)* 0..whole);
+                match $width - whole {
+                    0 => {}
+                    ..=32 => $sum::<T, $($option,)? 32>($($argument,)* $width - 32..$width),
+                    _ => $sum::<T, $($option,)? 64>($($argument,)* $width - 64..$width),
+                }
+            }
+            33.. if $room >= 64 => $sum::<T, $($option,)? 64>($($argument,)* 0..$width),
+            32.. => $sum::<T, $($option,)? 32>($($argument,)* 0..$width),
+            17.. if $room >= 32 => $sum::<T, $($option,)? 32>($($argument,)* 0..$width),
+            16.. => $sum::<T, $($option,)? 16>($($argument,)* 0..$width),
+            9.. if $room >= 16 => $sum::<T, $($option,)? 16>($($argument,)* 0..$width),
+            4.. => $sum::<T, $($option,)? 4>($($argument,)* 0..$width),
+            _ => $sum::<T, $($option,)? 1>($($argument,)* 0..$width),
         }
     };
+}
+
+/// A block of numbers. (To test its place for every weight costs as much as the sums.)
+///
+/// # Safety
+/// There are `B` numbers from `at` on.
+#[inline(always)]
+unsafe fn block<T, const B: usize>(numbers: &[T], at: usize) -> &[T; B] {
+    debug_assert!(at + B <= numbers.len());
+    // SAFETY: as above.
+    unsafe { &*numbers.as_ptr().add(at).cast() }
 }
 
 /// Sum of the rows around `row`, weighted; beyond the border are copies of the border row, or zeros. What `out` holds
@@ -165,11 +199,15 @@ fn sum_rows_in_blocks<T: Real, const ZEROS: bool, const B: usize>(
     frame: &[T],
     row: usize,
     out: &mut [T],
+    columns: Range<usize>,
 ) {
     let zeros = [T::zero(); B];
-    let (width, last) = (rows.width, rows.height - 1);
-    for start in block_starts(width, B) {
-        let block = |row: usize| &frame[row * rows.stride + start..][..B];
+    let last = rows.height - 1;
+    let lowest = (row + taps.len() - 1).min(last);
+    for start in block_starts(columns, B) {
+        assert!(row <= last && lowest * rows.stride + start + B <= frame.len(), "a block within the frame");
+        // SAFETY: no row below `lowest` is asked for.
+        let block = |row: usize| unsafe { block::<T, B>(frame, row * rows.stride + start) };
         let mut sum = [T::zero(); B];
         let x = block(row);
         for l in 0..B {
@@ -189,15 +227,27 @@ fn sum_rows_in_blocks<T: Real, const ZEROS: bool, const B: usize>(
 /// Weighted sum along a padded row of so many numbers. What `out` holds beyond them may change.
 #[inline(always)]
 pub(super) fn sum_along<T: Real>(taps: &[T], padded: &[T], width: usize, out: &mut [T]) {
-    let room = out.len().min(padded.len() - 2 * (taps.len() - 1));
-    in_blocks!(width, room, sum_along_in_blocks::<T>(taps, padded, width, out));
+    let room = out.len().min(padded.len() - 2 * margin(taps));
+    in_blocks!(width, room, sum_along_in_blocks::<T>(taps, padded, out));
 }
 
 #[inline(always)]
-fn sum_along_in_blocks<T: Real, const B: usize>(taps: &[T], padded: &[T], width: usize, out: &mut [T]) {
-    for start in block_starts(width, B) {
-        let centre = start + taps.len() - 1;
-        let block = |at: usize| &padded[at..][..B];
+fn sum_along_in_blocks<T: Real, const B: usize>(
+    taps: &[T],
+    padded: &[T],
+    out: &mut [T],
+    columns: Range<usize>,
+) {
+    let margin = margin(taps);
+    for start in block_starts(columns, B) {
+        assert!(start + 2 * margin + B <= padded.len(), "a block within the padded row");
+        let centre = start + margin;
+        let Some(out) = out[start..].first_chunk_mut() else { panic!("a block within the row") };
+        if margin == LANES && simd::sum_around::<T, B>(taps, &padded[start..centre + B + margin], out) {
+            continue;
+        }
+        // SAFETY: it begins no farther than `margin` from the centre.
+        let block = |at: usize| unsafe { block::<T, B>(padded, at) };
         let mut sum = [T::zero(); B];
         let x = block(centre);
         for l in 0..B {
@@ -209,6 +259,6 @@ fn sum_along_in_blocks<T: Real, const B: usize>(taps: &[T], padded: &[T], width:
                 sum[l] = sum[l] + taps[j] * (before[l] + after[l]);
             }
         }
-        out[start..start + B].copy_from_slice(&sum);
+        *out = sum;
     }
 }
