@@ -209,8 +209,8 @@ pub(crate) fn sum_around<T: Real, const B: usize>(weights: &[T], x: &[T], sums: 
     {
         assert_eq!(x.len(), B + 2 * LANES, "numbers around a block");
         // SAFETY: `sums` are single precision, and so then are all.
-        let [weights, x] =
-            [weights, x].map(|numbers| unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast(), numbers.len()) });
+        let [weights, x] = [weights, x]
+            .map(|numbers| unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast(), numbers.len()) });
         // SAFETY: `level` returns only levels that the processor was found to have.
         unsafe {
             match B {

@@ -10,7 +10,7 @@ use crate::real::ln_of_normal;
 use crate::{Real, simd};
 
 /// Neurons that are advanced together.
-const ROW: usize = 256;
+const ROW: usize = 512;
 
 /// Neurons that are solved together.
 const FEW: usize = 32;
@@ -34,7 +34,7 @@ pub(super) fn step<T: Real>(
             let mut noise = [0.0f32; ROW];
             let mut target = [T::zero(); ROW];
             let mut marks = [0u8; ROW];
-            let mut marked = [0u8; ROW];
+            let mut marked = [0u16; ROW];
             let mut few = Few::new();
             let mut first = 0;
             while first < current.len() {
@@ -76,7 +76,7 @@ pub(super) fn step<T: Real>(
 
 /// Writes down which of the first `n` marks are set; returns how many.
 #[inline(always)]
-fn list(marks: &mut [u8; ROW], n: usize, marked: &mut [u8; ROW]) -> usize {
+fn list(marks: &mut [u8; ROW], n: usize, marked: &mut [u16; ROW]) -> usize {
     let words = n.div_ceil(8);
     marks[n..8 * words].fill(0);
     let marks = &marks.as_chunks().0[..words];
@@ -91,7 +91,7 @@ fn list(marks: &mut [u8; ROW], n: usize, marked: &mut [u8; ROW]) -> usize {
     for &word in &occupied[..some] {
         let mut bits = u64::from_le_bytes(marks[usize::from(word)]);
         loop {
-            marked[count] = 8 * word + (bits.trailing_zeros() / 8) as u8;
+            marked[count] = 8 * u16::from(word) + (bits.trailing_zeros() / 8) as u16;
             count += 1;
             bits &= bits - 1;
             if bits == 0 {
@@ -166,58 +166,51 @@ fn charging_s(leak_hz: f64, e: f64, start: f64) -> f64 {
 }
 
 /// A few neurons that spike or wake up in this step.
-struct Few {
+struct Few<T> {
     count: usize,
     /// Where they stand among the neurons of the step.
     index: [usize; FEW],
     /// Resting potential.
-    e: [f64; FEW],
-    /// Potential at the end of the refractory period, or of the step before.
-    start: [f64; FEW],
-    /// Remaining refractory time at the beginning of the step, s.
-    now: [f64; FEW],
+    e: [T; FEW],
+    /// Potential and remaining refractory time, in steps, before the step.
+    before: [[T; FEW]; 2],
+    /// The same after the step; the time is negative where the neuron may spike again in this step.
+    after: [[T; FEW]; 2],
     /// Refractory period that follows a spike, s.
     refractory: [f64; FEW],
-    /// Potential after the step.
-    v: [f64; FEW],
-    /// Refractory time that is left after the step, in steps; negative where the neuron may spike again in this step.
-    r: [f64; FEW],
     /// Time of the spike, s; negative where there is none.
     time: [f64; FEW],
 }
 
-impl Few {
+impl<T: Real> Few<T> {
     #[inline(always)]
-    const fn new() -> Self {
-        let none = [0.0; FEW];
+    fn new() -> Self {
+        let none = [T::zero(); FEW];
         Self {
             count: 0,
             index: [0; FEW],
             e: none,
-            start: none,
-            now: none,
-            refractory: none,
-            v: none,
-            r: none,
-            time: none,
+            before: [none; 2],
+            after: [none; 2],
+            refractory: [0.0; FEW],
+            time: [0.0; FEW],
         }
     }
 
     /// Adds neuron `i`, whose resting potential is `e`.
     #[inline(always)]
-    fn add<T: Real>(&mut self, neuron: &Neuron, step: Step, i: usize, e: T, v: &[T], r: &[T]) {
+    fn add(&mut self, neuron: &Neuron, step: Step, i: usize, e: T, v: &[T], r: &[T]) {
         let k = self.count;
         self.index[k] = i;
-        self.e[k] = e.double();
-        self.start[k] = if r[i] > T::zero() { 0.0 } else { v[i].double() };
-        self.now[k] = r[i].double() * neuron.step_s;
+        self.e[k] = e;
+        (self.before[0][k], self.before[1][k]) = (v[i], r[i]);
         self.refractory[k] = refractory_s(neuron, step, i, 0);
         self.count += 1;
     }
 
     /// Solves them, puts spikes and the state after the step where they belong, and is empty again.
     #[inline(always)]
-    fn finish<T: Real>(
+    fn finish(
         &mut self,
         neuron: &Neuron,
         step: Step,
@@ -229,17 +222,18 @@ impl Few {
         self.solve(neuron);
         for k in 0..self.count {
             let i = self.index[k];
-            let mut after = (u8::from(self.time[k] >= 0.0), self.v[k], self.r[k]);
-            if self.r[k] < 0.0 {
-                let before = (self.e[k], self.start[k], self.now[k]);
-                after = one_by_one(neuron, step, i, before, events.as_deref_mut());
+            let mut after = (u8::from(self.time[k] >= 0.0), self.after[0][k], self.after[1][k]);
+            if after.2 < T::zero() {
+                let (start, now) = start(neuron, self.before[0][k], self.before[1][k]);
+                let before = (self.e[k].double(), start, now);
+                let (count, v, r) = one_by_one(neuron, step, i, before, events.as_deref_mut());
+                after = (count, T::of(v), T::of(r));
             } else if let Some(events) = &mut events
                 && self.time[k] >= 0.0
             {
                 events.push(step.spike(i, self.time[k].min(neuron.step_s)));
             }
-            spikes[i] = after.0;
-            (v[i], r[i]) = (T::of(after.1), T::of(after.2));
+            (spikes[i], v[i], r[i]) = after;
         }
         self.count = 0;
     }
@@ -250,18 +244,25 @@ impl Few {
         let (g, d) = (neuron.leak_hz, neuron.step_s);
         // A whole number of vectors; what lies beyond the count is computed for nothing.
         let n = self.count.next_multiple_of(LANES).min(FEW);
-        let (e, start, now, refractory) =
-            (&self.e[..n], &self.start[..n], &self.now[..n], &self.refractory[..n]);
-        let (v, r, time) = (&mut self.v[..n], &mut self.r[..n], &mut self.time[..n]);
+        let Self { e, before: [v, r], after: [v_after, r_after], refractory, time, .. } = self;
         for k in 0..n {
-            let end = e[k] + (start[k] - e[k]) * (-(g * (d - now[k]))).exp_of_negative();
-            let spike = now[k] + charging_s(g, e[k], start[k]);
-            let spikes = crosses(e[k], start[k], end);
+            let (e, (start, now)) = (e[k].double(), start(neuron, v[k], r[k]));
+            let end = e + (start - e) * (-(g * (d - now))).exp_of_negative();
+            let spike = now + charging_s(g, e, start);
+            let spikes = crosses(e, start, end);
+            let rest = (spike + refractory[k] - d) / d;
+            let rest = if rest < 0.0 { -1.0 } else { rest };
             time[k] = if spikes { spike } else { -1.0 };
-            v[k] = if spikes { 0.0 } else { end };
-            r[k] = if spikes { (spike + refractory[k] - d) / d } else { 0.0 };
+            v_after[k] = T::of(if spikes { 0.0 } else { end });
+            r_after[k] = T::of(if spikes { rest } else { 0.0 });
         }
     }
+}
+
+/// Where a neuron starts to charge in this step: its potential, and the time since the step began, s.
+#[inline(always)]
+fn start<T: Real>(neuron: &Neuron, v: T, r: T) -> (f64, f64) {
+    (if r > T::zero() { 0.0 } else { v.double() }, r.double() * neuron.step_s)
 }
 
 /// One neuron with any number of spikes in this step. Returns their number, V and r.
