@@ -11,6 +11,7 @@
 use std::any::Any;
 use std::ops::Range;
 
+use crate::scratch::Scratch;
 use crate::tiles::{Tile, TileMut, split_at};
 use crate::{Real, Signal, parallel, simd};
 
@@ -188,18 +189,17 @@ fn run_band<T: Real>(
 ) {
     let n = tile.len();
     let mut targets = Vec::with_capacity(chain.len());
-    // States are kept apart until the end: parts of one array meet within a line of the cache, which two processors would
-    // take from each other in every frame.
-    let mut kept_states: Vec<Vec<Vec<T>>> = Vec::with_capacity(chain.len());
+    let mut kept_states: Vec<Vec<KeptState<'_, T>>> = Vec::with_capacity(chain.len());
+    let here = signal.state_at(tile.plane, &tile.pixels);
     for band in &mut bands {
-        let here = signal.state_at(tile.plane, &tile.pixels);
-        kept_states.push(band.state.iter().map(|(before, _)| before[here.clone()].to_vec()).collect());
         targets.push(band.target.take());
+        let states = band.state.iter_mut();
+        kept_states.push(
+            states.map(|(before, after)| KeptState::new(&before[here.clone()], after.frame(0))).collect(),
+        );
     }
-    let mut states: Vec<Vec<&mut [T]>> = kept_states
-        .iter_mut()
-        .map(|arrays| arrays.iter_mut().map(|array| &mut array[..]).collect())
-        .collect();
+    let mut states: Vec<Vec<&mut [T]>> =
+        kept_states.iter_mut().map(|states| states.iter_mut().map(KeptState::numbers).collect()).collect();
     // Movies that are read. Where a band is a part of the frame, the next one lies far away, and the processor does not look
     // for it by itself.
     let mut movies: Vec<&[T]> = vec![];
@@ -212,7 +212,7 @@ fn run_band<T: Real>(
         }
     }
     // What each link hands on.
-    let mut passed = vec![T::zero(); n * chain.len()];
+    let mut passed = Scratch::<T>::new(n * chain.len());
     let mut scratch = vec![];
     let whole = 0..signal.pixels();
     for frame in 0..signal.frames {
@@ -250,12 +250,42 @@ fn run_band<T: Real>(
             }
         }
     }
-    for (band, arrays) in bands.iter_mut().zip(&kept_states) {
-        for ((_, after), array) in band.state.iter_mut().zip(arrays) {
-            after.frame(0).copy_from_slice(array);
+    kept_states.into_iter().flatten().for_each(KeptState::finish);
+}
+
+/// The state of a band, where nobody else writes within the lines of cache that it lies in: two processors would take a line
+/// that bands share from each other in every frame.
+struct KeptState<'a, T: Real> {
+    after: &'a mut [T],
+    /// A copy until the end, where bands meet within a line.
+    own: Option<Scratch<T>>,
+}
+
+impl<'a, T: Real> KeptState<'a, T> {
+    fn new(before: &[T], after: &'a mut [T]) -> Self {
+        let ends = after.as_ptr_range();
+        let meets = [ends.start, ends.end].iter().any(|end| !end.addr().is_multiple_of(LINE_BYTES));
+        let mut state = Self { own: meets.then(|| Scratch::new(after.len())), after };
+        state.numbers().copy_from_slice(before);
+        state
+    }
+
+    fn numbers(&mut self) -> &mut [T] {
+        match &mut self.own {
+            Some(own) => own,
+            None => self.after,
+        }
+    }
+
+    fn finish(self) {
+        if let Some(own) = &self.own {
+            self.after.copy_from_slice(own);
         }
     }
 }
+
+/// A line of the cache.
+const LINE_BYTES: usize = 64;
 
 /// Number of bands of at most so many pixels: as many for every thread.
 pub(crate) fn number(pixels: usize, most: usize) -> usize {
