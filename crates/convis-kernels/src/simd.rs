@@ -201,6 +201,8 @@ fn transpose_with_avx512(square: &mut [[f32; LANES]; LANES]) {
 /// where this processor has no better way than a loop over blocks of `x`: call it within [`vectorized`].
 #[inline(always)]
 pub(crate) fn sum_around<T: Real, const B: usize>(weights: &[T], x: &[T], sums: &mut [T; B]) -> bool {
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (weights, x, sums);
     #[cfg(target_arch = "x86_64")]
     if matches!(B, 32 | 64)
         && (2..=LANES).contains(&weights.len())
@@ -281,8 +283,6 @@ pub(crate) fn prefetch<T>(numbers: &[T]) {
         // SAFETY: every processor of this architecture has the instruction, and it has no effect but on caches.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = numbers;
 }
 
 /// Asks for the line of numbers that holds the one at `at`, if there is one.
@@ -310,6 +310,32 @@ mod tests {
         }
         check::<f32>();
         check::<f64>();
+    }
+
+    #[test]
+    fn sums_around_numbers_are_those_of_a_loop() {
+        fn check<const B: usize>() {
+            let x: Vec<f32> = (0..B + 2 * LANES).map(|i| (i as f32 * 0.7).sin()).collect();
+            for reach in 0..LANES + 2 {
+                let weights: Vec<f32> = (0..=reach).map(|j| 1.0 / (1.0 + j as f32)).collect();
+                let mut sums = [f32::NAN; B];
+                let computed = vectorized(
+                    #[inline(always)]
+                    || sum_around(&weights, &x, &mut sums),
+                );
+                assert!(!computed || level() == Level::Avx512 && (1..LANES).contains(&reach));
+                for (i, &sum) in sums.iter().enumerate().filter(|_| computed) {
+                    let first = weights[0] * x[LANES + i];
+                    let expected = (1..=reach)
+                        .fold(first, |sum, j| sum + weights[j] * (x[LANES + i - j] + x[LANES + i + j]));
+                    assert_eq!(sum.to_bits(), expected.to_bits(), "number {i} of {B}, reach {reach}");
+                }
+            }
+        }
+        let _turn = crate::conformance::SIMD_LEVEL.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        check::<16>();
+        check::<32>();
+        check::<64>();
     }
 
     #[test]

@@ -177,6 +177,7 @@ impl Operation for SeparableBlur {
 mod tests {
     use super::*;
     use crate::conformance::{self, Case};
+    use crate::simd;
 
     #[test]
     fn conforms() {
@@ -188,6 +189,33 @@ mod tests {
                 &[sigma_deg, 1.7],
             ));
         }
+    }
+
+    /// Blocks of every size, those that overlap, and those that run over.
+    #[test]
+    fn rows_of_any_width_have_the_same_bits_at_every_level() {
+        let _turn = conformance::SIMD_LEVEL.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let before = simd::level();
+        for width in [1, 3, 4, 9, 15, 16, 20, 31, 32, 33, 50, 63, 64, 65, 80, 96, 97, 128, 140, 224] {
+            for sigma_deg in [0.05, 0.2, 0.37, 0.4, 0.9] {
+                let signal = Signal { planes: 1, frames: 1, height: 11, width };
+                let x: Vec<f32> = (0..signal.len()).map(|i| (i as f32 * 0.7).sin()).collect();
+                let blurred = |level| {
+                    simd::force(level).unwrap();
+                    let mut y = vec![f32::NAN; signal.len()];
+                    let blur = SeparableBlur::new(signal, 10.0);
+                    blur.forward(&[sigma_deg, 1.7], &[&x], &[], &mut y, &mut []);
+                    y
+                };
+                let levels = simd::Level::available();
+                let expected = blurred(levels[0]);
+                assert!(expected.iter().all(|y| y.is_finite()));
+                for level in &levels[1..] {
+                    assert!(blurred(*level) == expected, "width {width}, σ {sigma_deg} deg, {level:?}");
+                }
+            }
+        }
+        simd::force(before).unwrap();
     }
 
     #[test]
