@@ -193,10 +193,12 @@ fn run_band<T: Real>(
     let here = signal.state_at(tile.plane, &tile.pixels);
     for band in &mut bands {
         targets.push(band.target.take());
-        let states = band.state.iter_mut();
-        kept_states.push(
-            states.map(|(before, after)| KeptState::new(&before[here.clone()], after.frame(0))).collect(),
-        );
+        let states = band.state.iter_mut().map(|(before, after)| {
+            let mut state = KeptState::new(after.frame(0));
+            state.numbers().copy_from_slice(&before[here.clone()]);
+            state
+        });
+        kept_states.push(states.collect());
     }
     let mut states: Vec<Vec<&mut [T]>> =
         kept_states.iter_mut().map(|states| states.iter_mut().map(KeptState::numbers).collect()).collect();
@@ -250,34 +252,41 @@ fn run_band<T: Real>(
             }
         }
     }
-    kept_states.into_iter().flatten().for_each(KeptState::finish);
+    kept_states.iter_mut().flatten().for_each(KeptState::finish);
 }
 
 /// The state of a band, where nobody else writes within the lines of cache that it lies in: two processors would take a line
 /// that bands share from each other in every frame.
-struct KeptState<'a, T: Real> {
+pub(crate) struct KeptState<'a, T: Real> {
     after: &'a mut [T],
     /// A copy until the end, where bands meet within a line.
     own: Option<Scratch<T>>,
 }
 
 impl<'a, T: Real> KeptState<'a, T> {
-    fn new(before: &[T], after: &'a mut [T]) -> Self {
+    /// The state that becomes `after`; what it holds at first does not matter.
+    pub fn new(after: &'a mut [T]) -> Self {
         let ends = after.as_ptr_range();
         let meets = [ends.start, ends.end].iter().any(|end| !end.addr().is_multiple_of(LINE_BYTES));
-        let mut state = Self { own: meets.then(|| Scratch::new(after.len())), after };
-        state.numbers().copy_from_slice(before);
-        state
+        Self { own: meets.then(|| Scratch::new(after.len())), after }
     }
 
-    fn numbers(&mut self) -> &mut [T] {
+    #[inline(always)]
+    pub fn numbers(&mut self) -> &mut [T] {
         match &mut self.own {
             Some(own) => own,
             None => self.after,
         }
     }
 
-    fn finish(self) {
+    /// Some of the numbers.
+    #[inline(always)]
+    pub fn part(&mut self, part: &Range<usize>) -> &mut [T] {
+        &mut self.numbers()[part.clone()]
+    }
+
+    /// Puts the numbers where they are wanted.
+    pub fn finish(&mut self) {
         if let Some(own) = &self.own {
             self.after.copy_from_slice(own);
         }

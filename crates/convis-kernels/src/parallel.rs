@@ -84,7 +84,7 @@ pub fn for_each<I: Send>(items: Vec<I>, work: usize, f: impl Fn(I) + Sync + Send
     if items.len() < 2 || !is_shared(work) {
         items.into_iter().for_each(f);
     } else {
-        install(|| items.into_par_iter().for_each(f));
+        install(|| items.into_par_iter().with_max_len(1).for_each(f));
     }
 }
 
@@ -93,7 +93,7 @@ pub fn map<I: Send, R: Send>(items: Vec<I>, work: usize, f: impl Fn(I) -> R + Sy
     if items.len() < 2 || !is_shared(work) {
         items.into_iter().map(f).collect()
     } else {
-        install(|| items.into_par_iter().map(f).collect())
+        install(|| items.into_par_iter().with_max_len(1).map(f).collect())
     }
 }
 

@@ -8,7 +8,8 @@
 use std::ops::Range;
 
 use super::{Constants, GainControl};
-use crate::bands::{self, ByPixel, Pixelwise};
+use crate::bands::{self, ByPixel, KeptState, Pixelwise};
+use crate::scratch::Scratch;
 use crate::separable_blur::{Rows, blur_rows};
 use crate::tiles::Shared;
 use crate::{Real, Signal, parallel, simd};
@@ -26,21 +27,25 @@ pub(super) fn gain_control<T: Real>(
         return bands::alone(&alone, membrane.signal, &[input], state, output, state_after);
     }
     let [v_after, a_after] = state_after else { panic!("two state arrays") };
-    v_after.copy_from_slice(state[0]);
-    a_after.copy_from_slice(state[1]);
-    if membrane.signal.is_empty() {
+    let signal = membrane.signal;
+    if signal.is_empty() {
+        v_after.copy_from_slice(state[0]);
+        a_after.copy_from_slice(state[1]);
         return;
     }
-    let signal = membrane.signal;
-    let movie = signal.frames * signal.pixels();
-    let planes: Vec<_> = input
-        .chunks(movie)
-        .zip(output.chunks_mut(movie))
-        .zip(v_after.chunks_mut(signal.pixels()).zip(a_after.chunks_mut(signal.pixels())))
-        .collect();
-    parallel::for_each(planes, signal.len() * constants.taps.weight.len(), |((i, out), (v, a))| {
-        with_feedback(&constants, signal, i, out, v, a);
-    });
+    let pixels = signal.pixels();
+    let movie = signal.frames * pixels;
+    let before = state[0].chunks(pixels).zip(state[1].chunks(pixels));
+    let after = v_after.chunks_mut(pixels).zip(a_after.chunks_mut(pixels));
+    let movies = input.chunks(movie).zip(output.chunks_mut(movie));
+    let planes: Vec<_> = movies.zip(before.zip(after)).collect();
+    parallel::for_each(
+        planes,
+        signal.len() * constants.taps.weight.len(),
+        |((i, out), ((v, a), (v_after, a_after)))| {
+            with_feedback(&constants, signal, i, out, (v, a), (v_after, a_after));
+        },
+    );
 }
 
 /// V of every pixel by itself, with a constant conductance; the other state, A, stays 0.
@@ -111,83 +116,93 @@ const BAND_PIXELS: usize = 4096;
 /// Pixels whose rows are worked on together, at least.
 const BLOCK_PIXELS: usize = 1024;
 
-/// One plane.
+/// One plane; states are V and A.
 fn with_feedback<T: Real>(
     constants: &Constants,
     signal: Signal,
     input: &[T],
     output: &mut [T],
-    v: &mut [T],
-    a: &mut [T],
+    (v, a): (&[T], &[T]),
+    (v_after, a_after): (&mut [T], &mut [T]),
 ) {
     let membrane = Membrane::<T>::new(constants);
-    let (width, pixels) = (signal.width, signal.pixels());
+    let (width, pixels, frames) = (signal.width, signal.pixels(), signal.frames);
     let radius = constants.taps.weight.len() - 1;
     let work = pixels * (4 + constants.taps.weight.len());
     // Threads meet after every other frame; no bit depends on how they share it.
     let shared = parallel::is_shared(TOGETHER * work);
     let band = signal.height.div_ceil(if shared { bands::number(pixels, BAND_PIXELS) } else { 1 });
     let rows = Rows::new(&constants.taps, constants.lambda, band + 2 * radius, width).of_whole_vectors();
-    let mut bands: Vec<_> =
-        a.chunks(band * width).enumerate().map(|(i, a)| Band::new(&rows, i * band, a)).collect();
-    let (v_before, frames_of_v) = (&*v, Shared::new(output));
-    let steps = signal.frames.div_ceil(TOGETHER);
-    parallel::in_steps(&mut bands, steps, TOGETHER * work, |step, band| {
+    let mut bands: Vec<_> = (v_after.chunks_mut(band * width).zip(a_after.chunks_mut(band * width)))
+        .enumerate()
+        .map(|(i, (v_after, a_after))| Band::new(&rows, i * band, v_after, a_after))
+        .collect();
+    let frames_of_v = Shared::new(output);
+    // V of a whole frame so many before `frame`; the first of a chunk needs A alone, which is there.
+    let v_of = |frame: usize, back: usize| match frame.checked_sub(back) {
+        // SAFETY: frames before those of a step were written in the steps before.
+        Some(t) => Some(unsafe { frames_of_v.part(t * pixels..(t + 1) * pixels) }),
+        None => (frame + 1 == back).then_some(v),
+    };
+    let steps = frames.div_ceil(TOGETHER);
+    // One step more than there are frames for: the state after the last.
+    parallel::in_steps(&mut bands, steps + 1, TOGETHER * work, |step, band| {
         let first = step * TOGETHER;
-        // V of the two frames before; the first of a chunk needs A alone, which is there.
-        let before = [2, 1].map(|back| match first.checked_sub(back) {
-            // SAFETY: these frames were written in the steps before.
-            Some(t) => Some(unsafe { frames_of_v.part(t * pixels..(t + 1) * pixels) }),
-            None => (first + 1 == back).then_some(v_before),
-        });
+        let here = band.first_row * width..band.first_row * width + band.len();
+        if step == 0 {
+            band.a.numbers().copy_from_slice(&a[here.clone()]);
+        }
         let now = std::array::from_fn(|k| {
-            let start = (first + k) * pixels + band.first_row * width;
+            let start = (first + k) * pixels;
             // SAFETY: every band has rows of its own, and steps after this one read them.
-            (first + k < signal.frames).then(|| unsafe { frames_of_v.part_mut(start..start + band.a.len()) })
+            (first + k < frames)
+                .then(|| unsafe { frames_of_v.part_mut(start + here.start..start + here.end) })
         });
         simd::vectorized(
             #[inline(always)]
-            || band.advance(&membrane, &rows, before, &input[first * pixels..], now),
+            || {
+                if step < steps {
+                    let before = [v_of(first, 2), v_of(first, 1)];
+                    band.advance(&membrane, &rows, before, &input[first * pixels..], now);
+                } else {
+                    band.finish(&membrane, &rows, [v_of(frames, 2), v_of(frames, 1)]);
+                }
+            },
         );
     });
-    // A after the last frame, from V of the one before it.
-    let before = if signal.frames == 1 { &*v } else { &output[(signal.frames - 2) * pixels..] };
-    let bands = bands.into_iter().zip(a.chunks_mut(band * width)).collect();
-    parallel::for_each(bands, work, |(mut band, a): (Band<T>, &mut [T])| {
-        simd::vectorized(
-            #[inline(always)]
-            || band.adapt(&membrane, &rows, &before[..pixels]),
-        );
-        a.copy_from_slice(&band.a);
-    });
-    v.copy_from_slice(&output[(signal.frames - 1) * pixels..]);
 }
 
 /// Some rows of a plane, and working memory for them.
-struct Band<T> {
+struct Band<'a, T: Real> {
     first_row: usize,
-    /// Its own copy: parts of one array meet within a line of the cache, which two processors would take from each other.
-    a: Vec<T>,
+    a: KeptState<'a, T>,
+    v_after: &'a mut [T],
     /// V² of two frames, with the rows around those of the band.
-    squares: [Vec<T>; TOGETHER],
+    squares: [Scratch<T>; TOGETHER],
     /// λ·B V² of some rows.
-    contrast: Vec<T>,
+    contrast: Scratch<T>,
     padded: Vec<T>,
 }
 
-impl<T: Real> Band<T> {
-    fn new(rows: &Rows<T>, first_row: usize, a: &[T]) -> Self {
-        let squares = (a.len() / rows.width + 2 * rows.radius()) * rows.stride;
+impl<'a, T: Real> Band<'a, T> {
+    fn new(rows: &Rows<T>, first_row: usize, v_after: &'a mut [T], a_after: &'a mut [T]) -> Self {
+        let squares = (a_after.len() / rows.width + 2 * rows.radius()) * rows.stride;
         // Rows that fill whole vectors together.
         let unit = T::LANES >> rows.width.trailing_zeros().min(T::LANES.trailing_zeros());
         let block = BLOCK_PIXELS.div_ceil(unit * rows.width) * unit * rows.width;
         Self {
             first_row,
-            a: a.to_vec(),
-            squares: [(); TOGETHER].map(|()| vec![T::zero(); squares]),
-            contrast: vec![T::zero(); block],
+            a: KeptState::new(a_after),
+            v_after,
+            squares: [(); TOGETHER].map(|()| Scratch::new(squares)),
+            contrast: Scratch::new(block),
             padded: rows.scratch(),
         }
+    }
+
+    /// Its pixels.
+    const fn len(&self) -> usize {
+        self.v_after.len()
     }
 
     /// Keeps the squares of the rows of a frame of V; beyond the border are copies of the border row.
@@ -199,6 +214,8 @@ impl<T: Real> Band<T> {
             for (square, &v) in squares.iter_mut().zip(&v[row * rows.width..][..rows.width]) {
                 *square = v * v;
             }
+            // Beside the row, numbers that may be read, but change nothing.
+            squares[rows.width..].fill(T::zero());
         }
     }
 
@@ -229,7 +246,7 @@ impl<T: Real> Band<T> {
         let start = self.first_row * rows.width;
         let Some(v_before) = before[1] else { return };
         let pixels = v_before.len();
-        for here in blocks(self.a.len(), self.contrast.len()) {
+        for here in blocks(self.len(), self.contrast.len()) {
             let at = start + here.start..start + here.end;
             let mut v_before = &v_before[at.clone()];
             for (k, v) in now.iter_mut().enumerate() {
@@ -238,26 +255,29 @@ impl<T: Real> Band<T> {
                 let input = &input[k * pixels..][at.clone()];
                 if before[k].is_some() {
                     self.blur(k, rows, &here);
-                    let (a, contrast) = (&mut self.a[here.clone()], &self.contrast[..here.len()]);
+                    let (a, contrast) = (self.a.part(&here), &self.contrast[..here.len()]);
                     membrane_step::<T, true>(membrane, input, v_before, contrast, a, v);
                 } else {
-                    membrane_step::<T, false>(membrane, input, v_before, input, &mut self.a[here.clone()], v);
+                    membrane_step::<T, false>(membrane, input, v_before, input, self.a.part(&here), v);
                 }
                 v_before = v;
             }
         }
     }
 
-    /// A a step later, given V of the step before.
+    /// The state after the last frame: A of that step, from V of the one before.
     #[inline(always)]
-    fn adapt(&mut self, membrane: &Membrane<T>, rows: &Rows<T>, before: &[T]) {
+    fn finish(&mut self, membrane: &Membrane<T>, rows: &Rows<T>, [before, last]: [Option<&[T]>; TOGETHER]) {
+        let (Some(before), Some(last)) = (before, last) else { return };
+        self.v_after.copy_from_slice(&last[self.first_row * rows.width..][..self.v_after.len()]);
         self.square(0, rows, before);
-        for here in blocks(self.a.len(), self.contrast.len()) {
+        for here in blocks(self.len(), self.contrast.len()) {
             self.blur(0, rows, &here);
-            for (a, &contrast) in self.a[here].iter_mut().zip(&self.contrast) {
+            for (a, &contrast) in self.a.part(&here).iter_mut().zip(&*self.contrast) {
                 *a = membrane.adapted(*a, contrast);
             }
         }
+        self.a.finish();
     }
 }
 
