@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use convis::kernels::parallel::try_with_threads;
 use error::{Error, Result};
 
 mod commands;
@@ -100,9 +101,8 @@ fn fail(error: &Error) -> ExitCode {
 }
 
 /// Runs `work` with so many threads, or as many as the library chooses.
-fn with_threads(threads: Option<u16>, work: impl FnOnce() -> Result<()> + Send) -> Result<()> {
+fn with_threads(threads: Option<u16>, work: impl FnOnce() -> Result<()>) -> Result<()> {
     let Some(threads) = threads else { return work() };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build();
-    let pool = pool.map_err(|error| Error::Failed(format!("--threads {threads}: {error}; ask for fewer")))?;
-    pool.install(work)
+    let result = try_with_threads(threads.into(), work);
+    result.map_err(|error| Error::Failed(format!("--threads {threads}: {error}; ask for fewer")))?
 }

@@ -136,8 +136,8 @@ pub fn run<T: Real>(signal: Signal, links: Vec<Link<'_, T>>) {
         .collect();
     let work = signal.len() * 4 * links.len();
     let mut items: Vec<(Tile, Vec<BandOf<'_, T>>)> =
-        tiles.iter().map(|tile| (tile.clone(), vec![])).collect();
-    let mut chain = vec![];
+        tiles.iter().map(|tile| (tile.clone(), Vec::with_capacity(links.len()))).collect();
+    let mut chain = Vec::with_capacity(links.len());
     for link in links {
         assert!(link.inputs.len() <= MOST_INPUTS, "inputs of a link");
         for input in &link.inputs {

@@ -4,43 +4,67 @@
 //! items are added in the order of the items.
 //!
 //! `CONVIS_NUM_THREADS` sets the number of threads (default: the processors that this process may use).
-#![allow(unsafe_code)] // one global pointer: a lock might be held by nobody after a fork
+//!
+//! Who calls computes, and the other threads help: they look for what the caller offers to share, and go on looking for
+//! a moment after there was something. A model offers a share of some microseconds of work every few hundred; waking a
+//! thread takes tens.
+#![allow(unsafe_code)] // one global pointer: a lock might be held by nobody after a fork; a task is shared for a while
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
-
-use rayon::prelude::*;
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Work below which waking other threads costs more than it saves, in elementary pixel operations.
 const WORTH_SHARING: usize = 32_768;
 
-/// The threads of this process.
-struct Pool {
+/// How long a helper looks for the next task.
+const PATIENCE: Duration = Duration::from_micros(100);
+
+/// Looks while nothing else is done, before other processes may go first.
+const LOOKS: usize = 2000;
+
+/// Threads that can be asked to help.
+struct Helpers {
     process: u32,
-    threads: rayon::ThreadPool,
+    /// None where everybody works alone.
+    pool: Option<rayon::ThreadPool>,
+    /// With the one that asks.
+    threads: usize,
 }
 
-/// The pool in use, never freed.
-static POOL: AtomicPtr<Pool> = AtomicPtr::new(std::ptr::null_mut());
+impl Helpers {
+    /// So many threads with the one that asks, or as many as there are processors.
+    fn new(threads: usize) -> Result<Self, rayon::ThreadPoolBuildError> {
+        let threads = match threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        let builder = rayon::ThreadPoolBuilder::new().thread_name(|i| format!("convis-{}", i + 1));
+        let pool = (threads > 1).then(|| builder.num_threads(threads - 1).build()).transpose()?;
+        Ok(Self { process: std::process::id(), pool, threads })
+    }
+}
 
-/// The pool of this process. A forked child has the parent's memory but not its threads: it makes its own.
-fn pool() -> &'static rayon::ThreadPool {
+/// The helpers of this process, never freed.
+static HELPERS: AtomicPtr<Arc<Helpers>> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The helpers of this process. A forked child has the parent's memory but not its threads: it makes its own.
+fn helpers() -> Arc<Helpers> {
     let process = std::process::id();
     // SAFETY: the pointer is null or came from a box that was leaked below.
-    if let Some(pool) = unsafe { POOL.load(Ordering::Acquire).as_ref() }
-        && pool.process == process
+    if let Some(helpers) = unsafe { HELPERS.load(Ordering::Acquire).as_ref() }
+        && helpers.process == process
     {
-        return &pool.threads;
+        return helpers.clone();
     }
-    let threads = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads_wanted())
-        .thread_name(|i| format!("convis-{i}"))
-        .build()
-        .or_else(|_| rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build())
-        .expect("a pool of the current thread alone needs no resources");
-    let pool: &'static Pool = Box::leak(Box::new(Pool { process, threads }));
-    POOL.store(std::ptr::from_ref(pool).cast_mut(), Ordering::Release);
-    &pool.threads
+    // Where the system gives no threads, everybody works alone.
+    let helpers =
+        Arc::new(Helpers::new(threads_wanted()).unwrap_or(Helpers { process, pool: None, threads: 1 }));
+    HELPERS.store(Box::into_raw(Box::new(helpers.clone())), Ordering::Release);
+    helpers
 }
 
 /// `CONVIS_NUM_THREADS`, or 0 for all processors.
@@ -52,26 +76,182 @@ fn threads_wanted() -> usize {
     })
 }
 
+/// What a thread calls with its position, from 0 on, in the order of the threads.
+type Task<'a> = &'a (dyn Fn(usize) + Sync);
+
+/// A thread that shares its work, and those that help it.
+struct Team {
+    helpers: Arc<Helpers>,
+    /// Whether its present task is not finished.
+    is_busy: AtomicBool,
+    /// Helpers that were called and have not left.
+    present: AtomicUsize,
+    /// Tasks so far.
+    tasks: AtomicUsize,
+    /// The present one.
+    task: Mutex<Option<Task<'static>>>,
+    /// Helpers at work on it.
+    working: AtomicUsize,
+    /// What a helper panicked with.
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+thread_local! {
+    /// The team this thread works in.
+    static TEAM: RefCell<Option<Arc<Team>>> = const { RefCell::new(None) };
+}
+
+/// The team of this thread.
+fn team() -> Arc<Team> {
+    TEAM.with_borrow_mut(|team| match team {
+        Some(team) if team.helpers.process == std::process::id() => team.clone(),
+        _ => team.insert(Team::new(helpers())).clone(),
+    })
+}
+
+/// Works in another team until it is dropped.
+struct InTeam(Option<Arc<Team>>);
+
+impl InTeam {
+    fn new(team: &Arc<Team>) -> Self {
+        Self(TEAM.replace(Some(team.clone())))
+    }
+}
+
+impl Drop for InTeam {
+    fn drop(&mut self) {
+        TEAM.set(self.0.take());
+    }
+}
+
+impl Team {
+    fn new(helpers: Arc<Helpers>) -> Arc<Self> {
+        Arc::new(Self {
+            helpers,
+            is_busy: AtomicBool::new(false),
+            present: AtomicUsize::new(0),
+            tasks: AtomicUsize::new(0),
+            task: Mutex::new(None),
+            working: AtomicUsize::new(0),
+            panic: Mutex::new(None),
+        })
+    }
+
+    /// Works at a task together with at most so many helpers. When this returns, nobody works at it.
+    fn lead(self: &Arc<Self>, helpers: usize, task: Task<'_>) {
+        // SAFETY: the task is taken back below, and helpers that have it are waited for.
+        let shared = unsafe { std::mem::transmute::<Task<'_>, Task<'static>>(task) };
+        *lock(&self.task) = Some(shared);
+        self.tasks.fetch_add(1, Ordering::Release);
+        if let Some(pool) = &self.helpers.pool {
+            for _ in self.present.load(Ordering::Relaxed)..helpers {
+                self.present.fetch_add(1, Ordering::Relaxed);
+                let team = self.clone();
+                pool.spawn(move || team.help());
+            }
+        }
+        let result = catch_unwind(AssertUnwindSafe(|| task(0)));
+        *lock(&self.task) = None;
+        wait_until(|| self.working.load(Ordering::Acquire) == 0);
+        let panic = lock(&self.panic).take();
+        if let Some(panic) = result.err().or(panic) {
+            resume_unwind(panic);
+        }
+    }
+
+    /// Works at one task after the other until there has been none for some time.
+    fn help(self: &Arc<Self>) {
+        let _place = InTeam::new(self);
+        let position = 1 + rayon::current_thread_index().unwrap_or(0);
+        let (mut seen, mut looks, mut since) = (None, 0, Instant::now());
+        loop {
+            let tasks = Some(self.tasks.load(Ordering::Acquire));
+            if tasks == seen {
+                look_again(&mut looks);
+                // The clock costs more than a look.
+                if looks % 64 == 0 && since.elapsed() > PATIENCE {
+                    break;
+                }
+                continue;
+            }
+            seen = tasks;
+            let task = {
+                let task = lock(&self.task);
+                self.working.fetch_add(usize::from(task.is_some()), Ordering::Relaxed);
+                *task
+            };
+            if let Some(task) = task {
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| task(position))) {
+                    *lock(&self.panic) = Some(panic);
+                }
+                self.working.fetch_sub(1, Ordering::Release);
+            }
+            (looks, since) = (0, Instant::now());
+        }
+        self.present.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Nothing is left half done under these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits awake: what is waited for takes microseconds.
+fn wait_until(is_so: impl Fn() -> bool) {
+    let mut looks = 0;
+    while !is_so() {
+        look_again(&mut looks);
+    }
+}
+
+fn look_again(looks: &mut usize) {
+    *looks += 1;
+    if *looks < LOOKS { std::hint::spin_loop() } else { std::thread::yield_now() }
+}
+
+/// Calls `f` with the positions of at most so many threads, at the same time.
+fn share(threads: usize, f: impl Fn(usize) + Sync) {
+    let mut team = team();
+    // A task within a task has a team of its own.
+    if team.is_busy.swap(true, Ordering::Relaxed) {
+        team = Team::new(team.helpers.clone());
+        team.is_busy.store(true, Ordering::Relaxed);
+    }
+    let _place = InTeam::new(&team);
+    let _free = Free(&team);
+    team.lead(threads - 1, &f);
+}
+
+/// Ends the present task of a team.
+struct Free<'a>(&'a Team);
+
+impl Drop for Free<'_> {
+    fn drop(&mut self) {
+        self.0.is_busy.store(false, Ordering::Relaxed);
+    }
+}
+
 /// Number of threads in use.
 pub fn threads() -> usize {
-    if rayon::current_thread_index().is_some() {
-        rayon::current_num_threads()
-    } else {
-        pool().current_num_threads()
-    }
+    team().helpers.threads
+}
+
+/// Runs `f` with exactly `threads` threads.
+///
+/// # Errors
+/// Where the system gives no further threads.
+pub fn try_with_threads<R>(threads: usize, f: impl FnOnce() -> R) -> Result<R, Box<dyn std::error::Error>> {
+    let _place = InTeam::new(&Team::new(Arc::new(Helpers::new(threads)?)));
+    Ok(f())
 }
 
 /// Runs `f` with exactly `threads` threads (for tests and measurements).
 ///
 /// # Panics
 /// Where the system gives no further threads.
-pub fn with_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads for a test").install(f)
-}
-
-/// Runs `f` inside our pool, so that everything below shares its threads.
-pub fn install<R: Send>(f: impl FnOnce() -> R + Send) -> R {
-    if rayon::current_thread_index().is_some() { f() } else { pool().install(f) }
+pub fn with_threads<R>(threads: usize, f: impl FnOnce() -> R) -> R {
+    try_with_threads(threads, f).expect("threads for a test")
 }
 
 /// Whether so much work is shared between threads.
@@ -80,21 +260,34 @@ pub(crate) fn is_shared(work: usize) -> bool {
 }
 
 /// Calls `f` on every item; `work` is the whole amount of work in elementary pixel operations.
-pub fn for_each<I: Send>(items: Vec<I>, work: usize, f: impl Fn(I) + Sync + Send) {
+pub fn for_each<I: Send>(items: Vec<I>, work: usize, f: impl Fn(I) + Sync) {
     if items.len() < 2 || !is_shared(work) {
         items.into_iter().for_each(f);
-    } else {
-        install(|| items.into_par_iter().with_max_len(1).for_each(f));
+        return;
     }
+    let threads = threads().min(items.len());
+    let items: Vec<_> = items.into_iter().map(|item| Mutex::new(Some(item))).collect();
+    share(threads, |position| {
+        for item in in_turn(&items, position, threads) {
+            let item = item.try_lock().ok().and_then(|mut item| item.take());
+            if let Some(item) = item {
+                f(item);
+            }
+        }
+    });
+}
+
+/// All items. Threads begin at different ones, the same in every task: what belongs to these is in their caches.
+fn in_turn<I>(items: &[I], position: usize, threads: usize) -> impl Iterator<Item = &I> {
+    let first = position % threads * items.len() / threads;
+    items[first..].iter().chain(&items[..first])
 }
 
 /// Calls `f` on every item and returns the results in the order of the items.
-pub fn map<I: Send, R: Send>(items: Vec<I>, work: usize, f: impl Fn(I) -> R + Sync + Send) -> Vec<R> {
-    if items.len() < 2 || !is_shared(work) {
-        items.into_iter().map(f).collect()
-    } else {
-        install(|| items.into_par_iter().with_max_len(1).map(f).collect())
-    }
+pub fn map<I: Send, R: Send>(items: Vec<I>, work: usize, f: impl Fn(I) -> R + Sync) -> Vec<R> {
+    let mut results: Vec<Option<R>> = items.iter().map(|_| None).collect();
+    for_each(items.into_iter().zip(&mut results).collect(), work, |(item, result)| *result = Some(f(item)));
+    results.into_iter().flatten().collect()
 }
 
 /// Calls `f` on every item in every step, all items of a step before any of the next; `work` is that of a step.
@@ -105,7 +298,7 @@ pub(crate) fn in_steps<I: Send>(
     items: &mut [I],
     steps: usize,
     work: usize,
-    f: impl Fn(usize, &mut I) + Sync + Send,
+    f: impl Fn(usize, &mut I) + Sync,
 ) {
     if items.len() < 2 || !is_shared(work) {
         for step in 0..steps {
@@ -115,11 +308,11 @@ pub(crate) fn in_steps<I: Send>(
         }
         return;
     }
-    let helpers = threads().min(items.len());
+    let threads = threads().min(items.len());
     // Every item with the step that is next.
     let items: Vec<_> = items.iter_mut().map(|item| Mutex::new((0, item))).collect();
     let done = AtomicUsize::new(0);
-    let help = |helper: usize| {
+    share(threads, |position| {
         let _guard = EndOnPanic(&done);
         for step in 0..steps {
             if !wait_for(&done, step * items.len()) {
@@ -129,9 +322,7 @@ pub(crate) fn in_steps<I: Send>(
             if done.load(Ordering::Relaxed) >= (step + 1) * items.len() {
                 continue;
             }
-            // Helpers begin at different items, the same in every step: these are in their caches.
-            let first = helper * items.len() / helpers;
-            for item in items[first..].iter().chain(&items[..first]) {
+            for item in in_turn(&items, position, threads) {
                 // Who holds the item will do it, or look for it in a moment, in its own turn.
                 if let Ok(mut item) = item.try_lock()
                     && item.0 == step
@@ -142,21 +333,13 @@ pub(crate) fn in_steps<I: Send>(
                 }
             }
         }
-    };
-    install(|| (0..helpers).into_par_iter().with_max_len(1).for_each(help));
+    });
 }
 
 /// Waits until so many items are done; false where that will not be, as something panicked.
 fn wait_for(done: &AtomicUsize, wanted: usize) -> bool {
-    let mut looks = 0;
-    loop {
-        let done = done.load(Ordering::Acquire);
-        if done >= wanted {
-            return done < ENDED;
-        }
-        looks += 1;
-        if looks < 2000 { std::hint::spin_loop() } else { std::thread::yield_now() }
-    }
+    wait_until(|| done.load(Ordering::Acquire) >= wanted);
+    done.load(Ordering::Acquire) < ENDED
 }
 
 /// As many items are never done.

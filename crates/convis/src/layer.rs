@@ -393,7 +393,9 @@ pub(crate) fn advance(
     gradients: GradientMode,
     recorder: Option<&mut Recorder>,
 ) -> Result<Output> {
-    if let Some(recorder) = &recorder {
+    if let Some(recorder) = &recorder
+        && !recorder.stages.is_empty()
+    {
         let paths = stages(layer);
         for stage in &recorder.stages {
             if !paths.contains(stage) {

@@ -2,8 +2,6 @@
 
 use std::ops::ControlFlow;
 
-use convis_kernels::parallel;
-
 use crate::layer::{GradientMode, Layer, Output, Recorder, advance, check_input};
 use crate::{DType, Error, Result, State, Tensor};
 
@@ -166,9 +164,7 @@ pub fn run(
         let input = if input.dtype() == DType::U8 { input.cast(DType::F32) } else { input };
         let mut recorder =
             Recorder { stages: options.stages.clone(), spikes: options.spikes, ..Recorder::default() };
-        // All threads are entered once a chunk, not once an operation.
-        let result =
-            parallel::install(|| advance(layer, &input, state, GradientMode::Off, Some(&mut recorder)));
+        let result = advance(layer, &input, state, GradientMode::Off, Some(&mut recorder));
         let output = match result {
             Ok(output) => output,
             Err(error) => {

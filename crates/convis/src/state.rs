@@ -95,7 +95,10 @@ impl State {
 
     /// Checks, after a chunk, that the next one can go on from here.
     pub(crate) fn check(&mut self, layer: &dyn Layer) -> Result<()> {
-        if let Some((name, _)) = self.arrays.iter().find(|(_, array)| !array.is_finite()) {
+        let arrays: Vec<&Tensor> = self.arrays.values().collect();
+        if !Tensor::are_finite(&arrays)
+            && let Some((name, _)) = self.arrays.iter().find(|(_, array)| !array.is_finite())
+        {
             return Err(Error::Mismatch(format!(
                 "state {name} is no longer a finite number: the input, or a parameter, is too large, or a state was \
                  restored that is not finite"

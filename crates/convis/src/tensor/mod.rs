@@ -284,20 +284,33 @@ impl Tensor {
 
     /// Whether every number is finite.
     pub fn is_finite(&self) -> bool {
-        fn all<T: Element>(numbers: &[T]) -> bool {
-            let finite = |part: &[T]| {
-                simd::vectorized(
-                    #[inline(always)]
-                    || part.iter().fold(true, |all, &x| all & x.is_finite()),
-                )
-            };
-            parallel::map(numbers.chunks(1 << 16).collect(), numbers.len(), finite).into_iter().all(|all| all)
+        Self::are_finite(&[self])
+    }
+
+    /// Whether every number of all these is finite.
+    pub(crate) fn are_finite(tensors: &[&Self]) -> bool {
+        /// Numbers that a thread looks at together.
+        const PART: usize = 1 << 14;
+        fn finite<T: Element>(numbers: &[T], part: std::ops::Range<usize>) -> bool {
+            simd::vectorized(
+                #[inline(always)]
+                || numbers[part].iter().fold(true, |all, &x| all & x.is_finite()),
+            )
         }
-        match self.data() {
-            Data::F32(x) => all(x),
-            Data::F64(x) => all(x),
+        // The same places of all of them together: a thread has in its caches what it has computed.
+        let all: Vec<(&Data, usize)> = tensors.iter().map(|tensor| (tensor.data(), tensor.len())).collect();
+        let longest = all.iter().map(|(_, len)| *len).max().unwrap_or(0);
+        let parts = (0..longest).step_by(PART).flat_map(|start| {
+            let here = all.iter().filter(move |(_, len)| start < *len);
+            here.map(move |(data, len)| (*data, start..(start + PART).min(*len)))
+        });
+        let work = all.iter().map(|(_, len)| len).sum();
+        let finite = parallel::map(parts.collect(), work, |(data, part)| match data {
+            Data::F32(x) => finite(x, part),
+            Data::F64(x) => finite(x, part),
             Data::U8(_) => true,
-        }
+        });
+        finite.into_iter().all(|finite| finite)
     }
 
     /// The sizes of a movie `[batch, channel, time, height, width]`.

@@ -68,15 +68,15 @@ fn apply_as<T: Numbers + Real, O: Operation>(
     let mut after: Vec<Vec<T>> = Vec::new();
     let out = operation.output_signal();
     let (output, ()) = Buffer::filled_by(out.len(), |output| {
-        after = before.iter().map(|x| vec![T::zero(); x.len()]).collect();
+        after = before.iter().map(|x| Buffer::unwritten(x.len())).collect();
         let mut after: Vec<&mut [T]> = after.iter_mut().map(Vec::as_mut_slice).collect();
         operation.forward(&values, &movies, &before, output, &mut after);
     });
     let batch = inputs[0].shape()[0];
     let shape = [batch, out.planes / batch.max(1), out.frames, out.height, out.width];
     let output = Tensor::from_buffer(output, &shape)?;
-    let after: Vec<Tensor> =
-        after.into_iter().zip(state).map(|(x, s)| Tensor::from_vec(x, s.shape())).collect::<Result<_>>()?;
+    let after = after.into_iter().map(Buffer::written).zip(state);
+    let after: Vec<Tensor> = after.map(|(x, s)| Tensor::from_buffer(x, s.shape())).collect::<Result<_>>()?;
     let node = record::<T, O>(operation, parameters, inputs, state, &shape);
     let source = |output| node.as_ref().map(|node| Source::Node { node: node.clone(), output });
     let after = after.into_iter().enumerate().map(|(s, x)| x.with_source(source(1 + s))).collect();
