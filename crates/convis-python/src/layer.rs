@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use convis::checkpoint::{call_checkpointed, frames_between};
+use convis::kernels::parallel;
 use convis::layer::{Part, Recorder, Scope, stages};
 use convis::run::{Chunk, Movie, RunOptions, run};
 use convis::tensor::buffer::Buffer;
@@ -410,11 +411,14 @@ impl Collected {
 
     /// Puts the frames of `part` from frame `at` on.
     fn put(&mut self, part: &Tensor, at: usize) -> Result<()> {
+        /// Numbers that a thread copies at a time.
+        const PIECE: usize = 1 << 16;
         fn copy<T: Numbers>(all: &mut [T], part: &[T], planes: usize, skip: usize) {
             let (whole, part_len) = (all.len() / planes, part.len() / planes);
-            for (all, part) in all.chunks_exact_mut(whole).zip(part.chunks_exact(part_len)) {
-                all[skip..skip + part_len].copy_from_slice(part);
-            }
+            let planes = all.chunks_exact_mut(whole).zip(part.chunks_exact(part_len));
+            let pieces = planes
+                .flat_map(|(all, part)| all[skip..skip + part_len].chunks_mut(PIECE).zip(part.chunks(PIECE)));
+            parallel::for_each(pieces.collect(), part.len(), |(to, from)| to.copy_from_slice(from));
         }
         let (shape, numbers) = match self {
             Self::Frames { shape, numbers } => (shape, numbers),
