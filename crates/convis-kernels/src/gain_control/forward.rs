@@ -111,7 +111,7 @@ impl<T: Real> Membrane<T> {
 const TOGETHER: usize = 2;
 
 /// Pixels of a band at most: what it needs fits into the second cache.
-const BAND_PIXELS: usize = 4096;
+const BAND_PIXELS: usize = 8192;
 
 /// Pixels whose rows are worked on together, at least.
 const BLOCK_PIXELS: usize = 1024;
