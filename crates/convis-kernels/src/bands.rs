@@ -219,13 +219,15 @@ fn run_band<T: Real>(
     let whole = 0..signal.pixels();
     for frame in 0..signal.frames {
         let band = Band { plane: tile.plane, frame, pixels: tile.pixels.clone() };
-        if frame + 1 < signal.frames {
-            let next = signal.at(tile.plane, frame + 1, &tile.pixels);
-            for movie in &movies {
-                simd::prefetch(&movie[next.clone()]);
-            }
-        }
+        // As much of it before every link as keeps the paths to memory busy until the end.
+        let next = (frame + 1 < signal.frames).then(|| signal.at(tile.plane, frame + 1, &tile.pixels).start);
         for (k, (operation, inputs)) in chain.iter().enumerate() {
+            if let Some(next) = next {
+                let part = next + n * k / chain.len()..next + n * (k + 1) / chain.len();
+                for movie in &movies {
+                    simd::prefetch(&movie[part.clone()]);
+                }
+            }
             let seen = if operation.looks_around() { &whole } else { &tile.pixels };
             let (earlier, rest) = passed.split_at_mut(k * n);
             let mut slices: [&[T]; MOST_INPUTS] = [&[]; MOST_INPUTS];

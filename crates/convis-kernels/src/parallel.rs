@@ -387,6 +387,45 @@ mod tests {
     }
 
     #[test]
+    fn a_panic_of_a_helper_reaches_the_caller_and_the_team_goes_on() {
+        with_threads(3, || {
+            let caller = std::thread::current().id();
+            let everybody = std::sync::Barrier::new(3);
+            let panics = catch_unwind(AssertUnwindSafe(|| {
+                for_each(vec![0, 1, 2], 1_000_000, |_| {
+                    everybody.wait();
+                    assert!(std::thread::current().id() == caller, "a helper");
+                });
+            }));
+            let message = panics.unwrap_err();
+            assert_eq!(message.downcast_ref::<&str>(), Some(&"a helper"));
+            assert_eq!(map(vec![1, 2, 3], 1_000_000, |i| 2 * i), [2, 4, 6]);
+        });
+    }
+
+    #[test]
+    fn tasks_within_tasks_and_callers_side_by_side() {
+        let sums = |n: u64| {
+            map((0..n).collect(), 1_000_000, |i| {
+                assert_eq!(threads(), 3);
+                map((0..50).collect(), 1_000_000, |j| i * j).into_iter().sum::<u64>()
+            })
+        };
+        let expected: Vec<u64> = (0..40).map(|i| i * 1225).collect();
+        with_threads(3, || {
+            let team = team();
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        let _place = InTeam::new(&Team::new(team.helpers.clone()));
+                        (0..50).for_each(|_| assert_eq!(sums(40), expected));
+                    });
+                }
+            });
+        });
+    }
+
+    #[test]
     fn results_keep_the_order_of_the_items() {
         for threads in [1, 2, 5] {
             let got = with_threads(threads, || map((0..1000).collect(), 1_000_000, |i: usize| i * i));
