@@ -84,6 +84,8 @@ struct Team {
     helpers: Arc<Helpers>,
     /// Whether its present task is not finished.
     is_busy: AtomicBool,
+    /// Whether there will be no more tasks.
+    is_over: AtomicBool,
     /// Helpers that were called and have not left.
     present: AtomicUsize,
     /// Tasks so far.
@@ -129,6 +131,7 @@ impl Team {
         Arc::new(Self {
             helpers,
             is_busy: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
             present: AtomicUsize::new(0),
             tasks: AtomicUsize::new(0),
             task: Mutex::new(None),
@@ -137,8 +140,9 @@ impl Team {
         })
     }
 
-    /// Works at a task together with at most so many helpers. When this returns, nobody works at it.
-    fn lead(self: &Arc<Self>, helpers: usize, task: Task<'_>) {
+    /// Works at a task together with at most so many helpers. When this returns, nobody works at it; what somebody panicked
+    /// with is the error.
+    fn lead(self: &Arc<Self>, helpers: usize, task: Task<'_>) -> std::thread::Result<()> {
         // SAFETY: the task is taken back below, and helpers that have it are waited for.
         let shared = unsafe { std::mem::transmute::<Task<'_>, Task<'static>>(task) };
         *lock(&self.task) = Some(shared);
@@ -154,9 +158,7 @@ impl Team {
         *lock(&self.task) = None;
         wait_until(|| self.working.load(Ordering::Acquire) == 0);
         let panic = lock(&self.panic).take();
-        if let Some(panic) = result.err().or(panic) {
-            resume_unwind(panic);
-        }
+        result.and(panic.map_or(Ok(()), Err))
     }
 
     /// Works at one task after the other until there has been none for some time.
@@ -164,7 +166,7 @@ impl Team {
         let _place = InTeam::new(self);
         let position = 1 + rayon::current_thread_index().unwrap_or(0);
         let (mut seen, mut looks, mut since) = (None, 0, Instant::now());
-        loop {
+        while !self.is_over.load(Ordering::Relaxed) {
             let tasks = Some(self.tasks.load(Ordering::Acquire));
             if tasks == seen {
                 look_again(&mut looks);
@@ -197,7 +199,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits awake: what is waited for takes microseconds.
+/// Waits awake, as mostly what is waited for takes microseconds.
 fn wait_until(is_so: impl Fn() -> bool) {
     let mut looks = 0;
     while !is_so() {
@@ -207,28 +209,30 @@ fn wait_until(is_so: impl Fn() -> bool) {
 
 fn look_again(looks: &mut usize) {
     *looks += 1;
-    if *looks < LOOKS { std::hint::spin_loop() } else { std::thread::yield_now() }
+    match *looks / LOOKS {
+        0 => std::hint::spin_loop(),
+        // Some milliseconds.
+        1..10 => std::thread::yield_now(),
+        _ => std::thread::sleep(PATIENCE),
+    }
 }
 
 /// Calls `f` with the positions of at most so many threads, at the same time.
 fn share(threads: usize, f: impl Fn(usize) + Sync) {
     let mut team = team();
+    let is_within_another = team.is_busy.swap(true, Ordering::Relaxed);
     // A task within a task has a team of its own.
-    if team.is_busy.swap(true, Ordering::Relaxed) {
+    if is_within_another {
         team = Team::new(team.helpers.clone());
         team.is_busy.store(true, Ordering::Relaxed);
     }
-    let _place = InTeam::new(&team);
-    let _free = Free(&team);
-    team.lead(threads - 1, &f);
-}
-
-/// Ends the present task of a team.
-struct Free<'a>(&'a Team);
-
-impl Drop for Free<'_> {
-    fn drop(&mut self) {
-        self.0.is_busy.store(false, Ordering::Relaxed);
+    let place = InTeam::new(&team);
+    let result = team.lead(threads - 1, &f);
+    drop(place);
+    team.is_busy.store(false, Ordering::Relaxed);
+    team.is_over.store(is_within_another, Ordering::Relaxed);
+    if let Err(panic) = result {
+        resume_unwind(panic);
     }
 }
 
