@@ -14,7 +14,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 /// Work below which waking other threads costs more than it saves, in elementary pixel operations.
@@ -33,6 +33,8 @@ struct Helpers {
     pool: Option<rayon::ThreadPool>,
     /// With the one that asks.
     threads: usize,
+    /// Calls for help that nobody has answered yet.
+    calls: AtomicUsize,
 }
 
 impl Helpers {
@@ -44,7 +46,11 @@ impl Helpers {
         };
         let builder = rayon::ThreadPoolBuilder::new().thread_name(|i| format!("convis-{}", i + 1));
         let pool = (threads > 1).then(|| builder.num_threads(threads - 1).build()).transpose()?;
-        Ok(Self { process: std::process::id(), pool, threads })
+        Ok(Self { pool, threads, ..Self::none() })
+    }
+
+    fn none() -> Self {
+        Self { process: std::process::id(), pool: None, threads: 1, calls: AtomicUsize::new(0) }
     }
 }
 
@@ -54,17 +60,26 @@ static HELPERS: AtomicPtr<Arc<Helpers>> = AtomicPtr::new(std::ptr::null_mut());
 /// The helpers of this process. A forked child has the parent's memory but not its threads: it makes its own.
 fn helpers() -> Arc<Helpers> {
     let process = std::process::id();
-    // SAFETY: the pointer is null or came from a box that was leaked below.
-    if let Some(helpers) = unsafe { HELPERS.load(Ordering::Acquire).as_ref() }
-        && helpers.process == process
-    {
-        return helpers.clone();
+    let known = HELPERS.load(Ordering::Acquire);
+    let ours = |helpers: *mut Arc<Helpers>| {
+        // SAFETY: the pointer is null or came from a box that was leaked below.
+        unsafe { helpers.as_ref() }.filter(|helpers| helpers.process == process).cloned()
+    };
+    if let Some(helpers) = ours(known) {
+        return helpers;
     }
     // Where the system gives no threads, everybody works alone.
-    let helpers =
-        Arc::new(Helpers::new(threads_wanted()).unwrap_or(Helpers { process, pool: None, threads: 1 }));
-    HELPERS.store(Box::into_raw(Box::new(helpers.clone())), Ordering::Release);
-    helpers
+    let helpers = Arc::new(Helpers::new(threads_wanted()).unwrap_or_else(|_| Helpers::none()));
+    let new = Box::into_raw(Box::new(helpers.clone()));
+    match HELPERS.compare_exchange(known, new, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => helpers,
+        // Another thread was first.
+        Err(first) => {
+            // SAFETY: it came from a box above, and nobody else has seen it.
+            drop(unsafe { Box::from_raw(new) });
+            ours(first).unwrap_or(helpers)
+        }
+    }
 }
 
 /// `CONVIS_NUM_THREADS`, or 0 for all processors.
@@ -149,6 +164,11 @@ impl Team {
         self.tasks.fetch_add(1, Ordering::Release);
         if let Some(pool) = &self.helpers.pool {
             for _ in self.present.load(Ordering::Relaxed)..helpers {
+                // Where nobody answers, more calls would but pile up: no task needs a helper to come.
+                if self.helpers.calls.load(Ordering::Relaxed) >= pool.current_num_threads() {
+                    break;
+                }
+                self.helpers.calls.fetch_add(1, Ordering::Relaxed);
                 self.present.fetch_add(1, Ordering::Relaxed);
                 let team = self.clone();
                 pool.spawn(move || team.help());
@@ -163,6 +183,7 @@ impl Team {
 
     /// Works at one task after the other until there has been none for some time.
     fn help(self: &Arc<Self>) {
+        self.helpers.calls.fetch_sub(1, Ordering::Relaxed);
         let _place = InTeam::new(self);
         let position = 1 + rayon::current_thread_index().unwrap_or(0);
         let (mut seen, mut looks, mut since) = (None, 0, Instant::now());
@@ -197,6 +218,18 @@ impl Team {
 /// Nothing is left half done under these locks.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A lock that is held for moments, or none where it stays held: a forked child may wait for a thread that it does not have.
+pub fn lock_soon<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    for _ in 0..LOOKS {
+        match mutex.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(guard)) => return Some(guard.into_inner()),
+            Err(TryLockError::WouldBlock) => std::hint::spin_loop(),
+        }
+    }
+    None
 }
 
 /// Waits awake, as mostly what is waited for takes microseconds.
@@ -317,7 +350,7 @@ pub(crate) fn in_steps<I: Send>(
     let items: Vec<_> = items.iter_mut().map(|item| Mutex::new((0, item))).collect();
     let done = AtomicUsize::new(0);
     share(threads, |position| {
-        let _guard = EndOnPanic(&done);
+        let guard = EndOnPanic(&done);
         for step in 0..steps {
             if !wait_for(&done, step * items.len()) {
                 return;
@@ -337,6 +370,7 @@ pub(crate) fn in_steps<I: Send>(
                 }
             }
         }
+        std::mem::forget(guard);
     });
 }
 
@@ -354,9 +388,7 @@ struct EndOnPanic<'a>(&'a AtomicUsize);
 
 impl Drop for EndOnPanic<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.store(ENDED, Ordering::Release);
-        }
+        self.0.store(ENDED, Ordering::Release);
     }
 }
 

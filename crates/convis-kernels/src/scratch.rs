@@ -5,9 +5,10 @@
 #![allow(unsafe_code)] // blocks of numbers seen as plain numbers
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use crate::Real;
+use crate::parallel::lock_soon;
 
 /// Numbers in one [`Block`].
 pub(crate) const LANES: usize = 16;
@@ -47,7 +48,8 @@ impl<T> Spare<T> {
 
 impl<T: Real> Spare<T> {
     fn take(&self, blocks: usize) -> Vec<Block<T>> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || vec![Block::zero(); blocks];
+        let Some(mut kept) = lock_soon(&self.0) else { return new() };
         // A longer one will do, but not one that wastes as much as it serves; best the one that wastes least.
         let fits = |(_, buffer): &(usize, &Vec<Block<T>>)| (blocks..=2 * blocks).contains(&buffer.len());
         let found = kept.buffers.iter().enumerate().rev().filter(fits);
@@ -55,12 +57,12 @@ impl<T: Real> Spare<T> {
         let found = found.map(|i| kept.buffers.remove(i));
         kept.blocks -= found.as_ref().map_or(0, Vec::len);
         drop(kept);
-        found.unwrap_or_else(|| vec![Block::zero(); blocks])
+        found.unwrap_or_else(new)
     }
 
     fn put(&self, buffer: Vec<Block<T>>) {
         let mut freed = vec![];
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut kept) = lock_soon(&self.0) else { return };
         kept.blocks += buffer.len();
         kept.buffers.push(buffer);
         while kept.blocks > MOST_BLOCKS || kept.buffers.len() > MOST_BUFFERS {
@@ -127,6 +129,16 @@ impl<T: Real> DerefMut for Scratch<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lock_that_nobody_gives_back_is_not_waited_for() {
+        let spare = Spare::<f64>::none();
+        let held = spare.0.lock().unwrap();
+        spare.put(vec![Block::zero(); 3]);
+        assert_eq!(spare.take(5).len(), 5);
+        drop(held);
+        assert!(spare.0.lock().unwrap().buffers.is_empty());
+    }
 
     #[test]
     fn memory_is_used_again() {

@@ -5,9 +5,10 @@
 use std::any::Any;
 use std::collections::VecDeque;
 use std::ops::{Deref, Range};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use convis_kernels::Real;
+use convis_kernels::parallel::lock_soon;
 
 /// A number a tensor can hold.
 pub trait Element: Copy + Default + PartialEq + std::fmt::Debug + Send + Sync + 'static {
@@ -58,7 +59,7 @@ const SMALLEST_BYTES: usize = 4096;
 impl<T: Element> Spare<T> {
     /// A buffer of this length; what it holds does not matter.
     fn take(&self, len: usize) -> Vec<T> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut kept) = lock_soon(&self.0) else { return vec![T::default(); len] };
         // One of a longer chunk will do, but not one that wastes as much as it serves; best the one that wastes least.
         let fits = |(_, buffer): &(usize, &Vec<T>)| (len..=2 * len).contains(&buffer.capacity());
         let kept_buffers = kept.buffers.iter().enumerate().rev().filter(fits);
@@ -83,7 +84,7 @@ impl<T: Element> Spare<T> {
         }
         // Freed after the lock is given back.
         let mut freed = Vec::new();
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut kept) = lock_soon(&self.0) else { return };
         kept.bytes += bytes(&buffer);
         kept.buffers.push_back(buffer);
         while kept.bytes > MOST_BYTES || kept.buffers.len() > MOST_BUFFERS {
