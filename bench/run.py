@@ -467,9 +467,9 @@ def main() -> int:
     rows = []
 
     def keep(row: dict) -> None:
-        """Write a row at once, so that an interruption loses none."""
+        """Write a row at once, so that an interruption loses none; without our side it is no measurement."""
         rows.append(row)
-        if not options.no_record:
+        if not options.no_record and row.get("ours") is not None:
             append_rows(file, COLUMNS, [{"date": date, "commit": commit, **row}])
 
     if "retina" in options.jobs:
