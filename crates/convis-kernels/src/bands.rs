@@ -219,7 +219,7 @@ fn run_band<T: Real>(
     let whole = 0..signal.pixels();
     for frame in 0..signal.frames {
         let band = Band { plane: tile.plane, frame, pixels: tile.pixels.clone() };
-        // As much of it before every link as keeps the paths to memory busy until the end.
+        // A part of the next frame before every link: all of it at once would wait for the paths to memory.
         let next = (frame + 1 < signal.frames).then(|| signal.at(tile.plane, frame + 1, &tile.pixels).start);
         for (k, (operation, inputs)) in chain.iter().enumerate() {
             if let Some(next) = next {
